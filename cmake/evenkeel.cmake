@@ -1,0 +1,28 @@
+# Flags that every target of the project shares.
+add_library(evenkeel_flags INTERFACE)
+target_compile_features(evenkeel_flags INTERFACE cxx_std_20)
+target_compile_options(evenkeel_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+if(EVENKEEL_PORTABLE)
+  target_compile_options(evenkeel_flags INTERFACE -march=x86-64-v2)
+  target_compile_definitions(evenkeel_flags INTERFACE EVENKEEL_PORTABLE)
+else()
+  target_compile_options(evenkeel_flags INTERFACE -march=native)
+endif()
+if(EVENKEEL_SANITIZE)
+  target_compile_options(evenkeel_flags INTERFACE -fsanitize=${EVENKEEL_SANITIZE} -fno-omit-frame-pointer
+                                                  -fno-sanitize-recover=all)
+  target_link_options(evenkeel_flags INTERFACE -fsanitize=${EVENKEEL_SANITIZE})
+endif()
+
+# evenkeel_library(<folder>): one static library of all sources below a folder of the tree.
+function(evenkeel_library folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  add_library(evenkeel_${folder} STATIC ${sources})
+  add_library(evenkeel::${folder} ALIAS evenkeel_${folder})
+  set_target_properties(evenkeel_${folder} PROPERTIES EXPORT_NAME ${folder} POSITION_INDEPENDENT_CODE ON)
+  target_compile_features(evenkeel_${folder} PUBLIC cxx_std_20)
+  target_link_libraries(evenkeel_${folder} PRIVATE $<BUILD_INTERFACE:evenkeel_flags>)
+  target_include_directories(evenkeel_${folder}
+                             PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+                                    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace evenkeel {
+
+/// Threads that the process's one pool uses, the caller's included. Default: the number of cores.
+int num_threads();
+/// Sets the number of threads, 1 … 256. ConfigError otherwise. Results do not depend on it, to the bit.
+void set_num_threads(int threads);
+
+namespace detail {
+
+using PieceFunction = void (*)(void* context, std::int64_t piece);
+void parallel_pieces(std::int64_t pieces, PieceFunction function, void* context);
+
+/// Runs f(piece) for piece = 0 … pieces-1, in any order, on all threads; returns when all are done and
+/// rethrows the first error. How work is cut into pieces must not depend on the number of threads, and
+/// partial sums are added in the order of the pieces: so results have the same bits at any thread count.
+/// Nested calls run on the calling thread.
+template <class F>
+void parallel_for(std::int64_t pieces, F&& f) {
+  using Function = std::remove_reference_t<F>;
+  parallel_pieces(
+      pieces, [](void* context, std::int64_t piece) { (*static_cast<Function*>(context))(piece); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+}
+
+/// Cuts [0, count) in pieces of `grain` elements and runs f(begin, end) for each.
+template <class F>
+void parallel_ranges(std::int64_t count, std::int64_t grain, F&& f) {
+  if (count <= grain) {
+    if (count > 0) f(std::int64_t{0}, count);
+    return;
+  }
+  parallel_for((count + grain - 1) / grain, [&](std::int64_t piece) {
+    const std::int64_t begin = piece * grain;
+    f(begin, begin + grain < count ? begin + grain : count);
+  });
+}
+
+}  // namespace detail
+}  // namespace evenkeel
