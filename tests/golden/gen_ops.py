@@ -115,7 +115,7 @@ def norms():
             inputs["weight"] = Made(*normalized, scale=0.5, shift=1.0)
         if bias:
             inputs["bias"] = Made(*normalized)
-        g.run(f"layer_norm {shape} over {normalized}", "layer_norm", dict(normalized_shape=normalized, eps=eps), inputs,
+        g.run(f"layer_norm {shape} over {normalized} affine {affine} bias {bias} eps {eps}", "layer_norm", dict(normalized_shape=normalized, eps=eps), inputs,
               lambda x, weight=None, bias=None: F.layer_norm(x, normalized, weight, bias, eps))
 
 
