@@ -44,8 +44,8 @@ def made_parameter(layer, key, value):
     return Made(*value.shape, scale=0.5, seed=seed)
 
 
-def run_layer(g, name, op, options, layer, x, seed, only=None):
-    """`only`: the parameters whose gradients are kept (all, if none)."""
+def run_layer(g, name, op, options, layer, x, seed, only=None, gap=2e-4):
+    """`only`: the parameters whose gradients are kept (all, if none). `gap`: how far activations stay from their kink."""
     inputs = {"x": x}
     for key, value in layer.state_dict().items():
         if not key.endswith("num_batches_tracked"):
@@ -64,7 +64,7 @@ def run_layer(g, name, op, options, layer, x, seed, only=None):
     def away_from_kinks(values):
         nearest.clear()
         function(**values)
-        return not nearest or min(nearest) > 2e-4
+        return not nearest or min(nearest) > gap
 
     entry = g.run(name, op, options, inputs, function, seed=seed, check=away_from_kinks)
     entry["keys"] = [[k, list(v.shape)] for k, v in layer.state_dict().items()]
