@@ -30,7 +30,7 @@ def value(spec, data):
         flat = np.array([made_one(i, spec["make"]) for i in range(count)])
         flat = flat * spec.get("scale", 1.0) + spec.get("shift", 0.0)
     else:
-        flat = data[spec["offset"]:spec["offset"] + count]
+        flat = data[spec["offset"] : spec["offset"] + count]
     assert flat.size == count
     return flat.reshape(spec["shape"])
 
@@ -54,7 +54,12 @@ def recompute(case, t):
         close(t["gy"] @ t["weight"], t["grad_x"])
     elif case["op"] == "tanh":
         close((1 - np.tanh(t["x"]) ** 2) * t["gy"], t["grad_x"])
-    elif case["op"] == "conv1d" and "constraint" not in case["options"] and case["options"].get("padding_mode", "zeros") == "zeros" and t["x"].ndim == 3:
+    elif (
+        case["op"] == "conv1d"
+        and "constraint" not in case["options"]
+        and case["options"].get("padding_mode", "zeros") == "zeros"
+        and t["x"].ndim == 3
+    ):
         o = case["options"]
         if isinstance(o["padding"], str):
             return False
@@ -88,5 +93,7 @@ for path in sys.argv[1:] or sorted(glob.glob(os.path.join(folder, "*.h5"))):
             assert "offset" not in spec or spec["offset"] + math.prod(spec["shape"]) <= data.size
         if case["op"] in ("linear", "tanh", "conv1d"):
             recomputed += recompute(case, {k: value(s, data) for k, s in case["tensors"].items()})
-    print(f"{os.path.basename(path)}: {len(names)} cases, {data.size} numbers, {os.path.getsize(path)} bytes, {recomputed} recomputed")
+    print(
+        f"{os.path.basename(path)}: {len(names)} cases, {data.size} numbers, {os.path.getsize(path)} bytes, {recomputed} recomputed"
+    )
     print("   " + ", ".join(f"{k} {v}" for k, v in ops.items()))

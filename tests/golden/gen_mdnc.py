@@ -25,7 +25,11 @@ GEOMETRIES = {  # name: scaler, in, out, stride for each rank, output size for e
     "up per axis": ("up", 2, 2, {1: (3,), 2: (2, 1), 3: (1, 1, 3)}, None),
     "up to size": ("up", 3, 2, {1: 2, 2: (1, 2), 3: 1}, {1: (7,), 2: (4, 5), 3: (3, 2, 4)}),
 }
-KERNELS = {1: [(3, 1), (5, 2)], 2: [(3, 1), ((3, 1), (1, 0))], 3: [((3, 1, 3), (1, 0, 1)), ((1, 3, 3), (0, 1, 1)), (3, 1)]}
+KERNELS = {
+    1: [(3, 1), (5, 2)],
+    2: [(3, 1), ((3, 1), (1, 0))],
+    3: [((3, 1, 3), (1, 0, 1)), ((1, 3, 3), (0, 1, 1)), (3, 1)],
+}
 
 
 def made_parameter(layer, key, value):
@@ -53,8 +57,11 @@ def run_layer(g, name, op, options, layer, x, seed, only=None, gap=2e-4):
             inputs[key].grad = inputs[key].grad and (only is None or key in only)
     statistics = [k for k in inputs if ".running_" in k]
     nearest = []
-    hooks = [m.register_forward_pre_hook(lambda _, args: nearest.append(args[0].abs().min().item()))
-             for m in layer.modules() if isinstance(m, (nn.ReLU, nn.PReLU))]
+    hooks = [
+        m.register_forward_pre_hook(lambda _, args: nearest.append(args[0].abs().min().item()))
+        for m in layer.modules()
+        if isinstance(m, (nn.ReLU, nn.PReLU))
+    ]
 
     def function(x, **state):
         state.update({k: state[k].clone() for k in statistics})
@@ -79,15 +86,32 @@ def layer_cases(g, rank):
         kernel_size, padding = next(kernels)
         sizes = (SMALL if scaler == "up" else SIZES)[rank]
         for normalizer, activator, layer_order in itertools.product(
-                ("null", "batch", "inst", "pinst"), ("prelu", "relu", "null"), ("new", "old")):
-            options = dict(in_planes=in_planes, out_planes=out_planes, kernel_size=kernel_size, stride=strides[rank], padding=padding,
-                           output_size=output_size and output_size[rank], normalizer=normalizer, activator=activator,
-                           layer_order=layer_order, scaler=scaler)
+            ("null", "batch", "inst", "pinst"), ("prelu", "relu", "null"), ("new", "old")
+        ):
+            options = dict(
+                in_planes=in_planes,
+                out_planes=out_planes,
+                kernel_size=kernel_size,
+                stride=strides[rank],
+                padding=padding,
+                output_size=output_size and output_size[rank],
+                normalizer=normalizer,
+                activator=activator,
+                layer_order=layer_order,
+                scaler=scaler,
+            )
             modes = (True, False) if normalizer == "batch" and geometry in ("down 2", "up 2") else (True,)
             for training in modes:
                 layer = layer_class(rank, **options).train(training)
-                run_layer(g, f"{kind} {geometry} {normalizer} {activator} {layer_order}{'' if training else ' eval'}", f"{kind}{rank}d",
-                          dict(options, training=training), layer, Made(2, in_planes, *sizes, scale=1.5), seed=1000000 * rank + 1000 * number)
+                run_layer(
+                    g,
+                    f"{kind} {geometry} {normalizer} {activator} {layer_order}{'' if training else ' eval'}",
+                    f"{kind}{rank}d",
+                    dict(options, training=training),
+                    layer,
+                    Made(2, in_planes, *sizes, scale=1.5),
+                    seed=1000000 * rank + 1000 * number,
+                )
 
 
 def main():

@@ -20,8 +20,20 @@ def presets():
                 built = dict(options, repaired=True) if repaired else options
                 with torch.device("meta"):
                     nets = [network(kind, rank, family, 64, layers, **built) for rank in (1, 2, 3)]
-                entry = g.case(f"{package}.{name}{' repaired' if repaired else ''}", "preset",
-                               dict(package=package, preset=name, kind=kind, family=family, channel=64, layers=layers, repaired=repaired, **options))
+                entry = g.case(
+                    f"{package}.{name}{' repaired' if repaired else ''}",
+                    "preset",
+                    dict(
+                        package=package,
+                        preset=name,
+                        kind=kind,
+                        family=family,
+                        channel=64,
+                        layers=layers,
+                        repaired=repaired,
+                        **options,
+                    ),
+                )
                 entry["parameters"] = [sum(p.numel() for p in net.parameters()) for net in nets]
                 entry["nlayers"] = layer_count(kind, family, layers)
                 entry["keys"] = [[k, list(v.shape)] for k, v in nets[0].state_dict().items()]
@@ -30,7 +42,9 @@ def presets():
 def some(net):
     """The gradients worth keeping: the first and last weights and some between (biases in front of a norm have none)."""
     names = [k for k, _ in net.named_parameters() if k.endswith("weight")]
-    return sorted({names[0], names[-1], names[len(names) // 2], names[len(names) // 3], names[2 * len(names) // 3]})
+    return sorted(
+        {names[0], names[-1], names[len(names) // 2], names[len(names) // 3], names[2 * len(names) // 3]}
+    )
 
 
 def tiny_nets():
@@ -40,10 +54,16 @@ def tiny_nets():
         single = [1] * len(layers)
         for kind in ("unet", "ae", "encnet", "decnet"):
             for family in ("conv", "plain", "bottleneck"):
-                variants = [("usual", layers, {}), ("planes", layers, dict(in_planes=2, out_planes=3)),
-                            ("single", single, dict(repaired=True) if kind == "unet" else {}), ("kernel 5", [1, 3], dict(kernel_size=5))]
+                variants = [
+                    ("usual", layers, {}),
+                    ("planes", layers, dict(in_planes=2, out_planes=3)),
+                    ("single", single, dict(repaired=True) if kind == "unet" else {}),
+                    ("kernel 5", [1, 3], dict(kernel_size=5)),
+                ]
                 if rank > 1:
-                    variants.append(("kernel per axis", [2, 2], dict(kernel_size=(3, 1) if rank == 2 else (1, 3, 3))))
+                    variants.append(
+                        ("kernel per axis", [2, 2], dict(kernel_size=(3, 1) if rank == 2 else (1, 3, 3)))
+                    )
                 if family == "conv":
                     variants.append(("kernel 4", [2, 2], dict(kernel_size=4)))
                 if kind == "encnet":
@@ -68,8 +88,17 @@ def tiny_nets():
                     else:
                         x = Made(2, options.get("in_planes", 1), *sizes)
                     settings = dict(channel=2, layers=stages, kernel_size=3, repaired=False)
-                    run_layer(g, f"{kind}{rank}d {family} {label}", f"{kind}{rank}d", dict(settings, family=family, **options), net, x,
-                              seed=7000000 + 1000 * number, only=some(net), gap=1e-5)
+                    run_layer(
+                        g,
+                        f"{kind}{rank}d {family} {label}",
+                        f"{kind}{rank}d",
+                        dict(settings, family=family, **options),
+                        net,
+                        x,
+                        seed=7000000 + 1000 * number,
+                        only=some(net),
+                        gap=1e-5,
+                    )
 
 
 if __name__ == "__main__":

@@ -14,8 +14,12 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
 MASK = np.uint64(0xFFFFFFFF)
-NOTHING = 1e-13  # a result whose largest element is below this is a zero with rounding noise: it is stored as zeros
-F32_LIMIT = 3e-6  # a case whose float32 run is further off than this is ill-conditioned: other inputs are taken
+NOTHING = (
+    1e-13  # a result whose largest element is below this is a zero with rounding noise: it is stored as zeros
+)
+F32_LIMIT = (
+    3e-6  # a case whose float32 run is further off than this is ill-conditioned: other inputs are taken
+)
 
 
 def made(shape, seed, scale=1.0, shift=0.0):
@@ -90,7 +94,9 @@ class GoldenFile:
         ints = ints or {}
         base = seed if seed is not None else 1000 * (len(self.cases) + 1)
         for _ in range(50):
-            seeds = {k: (m.seed if m.seed is not None else base + i) for i, (k, m) in enumerate(inputs.items())}
+            seeds = {
+                k: (m.seed if m.seed is not None else base + i) for i, (k, m) in enumerate(inputs.items())
+            }
             values = {k: made(m.shape, seeds[k], m.scale, m.shift) for k, m in inputs.items()}
             if check is None or check(values):
                 exact, gseeds = self._evaluate(inputs, values, ints, function, base, torch.float64)
