@@ -53,6 +53,7 @@ class GoldenFile:
         self.retried = 0
 
     def case(self, name, op, options):
+        name = " ".join(name.split())
         if any(c["name"] == name for c in self.cases):
             raise ValueError(f"two cases named {name}")
         entry = {"name": name, "op": op, "options": options, "tensors": {}}
