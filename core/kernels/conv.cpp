@@ -1,0 +1,39 @@
+#include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_gemm.h>
+#include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/spatial.h>
+
+namespace evenkeel::kernels {
+
+template <class T>
+void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  conv_gemm_forward(g, x, w, bias, y);
+}
+
+template <class T>
+void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  conv_gemm_input_grad(g, gy, w, gx, beta);
+}
+
+template <class T>
+void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  conv_gemm_weight_grad(g, x, gy, gw, beta);
+}
+
+template <class T>
+void conv_bias_grad(const ConvGeometry& g, const T* gy, T* gb, T beta) {
+  const std::int64_t dims[] = {g.batch, g.out_channels, product(as_volume(g.rank, g.out, 1))};
+  const std::int64_t kept[] = {1, g.out_channels, 1};
+  sum_to_shape(dims, kept, gy, beta, gb);
+}
+
+#define EVENKEEL_INSTANTIATE(T)                                                      \
+  template void conv_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
+  template void conv_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
+  template void conv_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);    \
+  template void conv_bias_grad(const ConvGeometry&, const T*, T*, T);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <evenkeel/core/parallel.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace evenkeel::kernels {
+
+/// Elements a piece of an elementwise loop takes: enough work to be worth a hand-off, few enough to stay in
+/// L2.
+inline constexpr std::int64_t kElementwiseGrain = 1 << 15;
+
+/// f(i) for i in [0, n), in parallel; f must be free of dependencies between different i.
+template <class F>
+void map(std::int64_t n, F&& f) {
+  detail::parallel_ranges(n, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
+#pragma GCC ivdep
+    for (std::int64_t i = begin; i < end; ++i) f(i);
+  });
+}
+
+/// y[i] = f(x[i]). y may be x.
+template <class T, class F>
+void unary(std::int64_t n, const T* x, T* y, F f) {
+  map(n, [=](std::int64_t i) { y[i] = f(x[i]); });
+}
+
+/// y[i] = f(a[i], b[i]). y may be a or b.
+template <class T, class F>
+void binary(std::int64_t n, const T* a, const T* b, T* y, F f) {
+  map(n, [=](std::int64_t i) { y[i] = f(a[i], b[i]); });
+}
+
+/// How two dense operands of shapes `a` and `b` meet in the dense shape `out` (right-aligned; an axis of 1 is
+/// repeated): axes that behave alike are merged, so most cases have one or two.
+struct BroadcastPlan {
+  static constexpr int kMaxAxes = 8;
+
+  BroadcastPlan(std::span<const std::int64_t> out, std::span<const std::int64_t> a,
+                std::span<const std::int64_t> b);
+
+  int axes = 0;                                 ///< at least 1; the last is the innermost
+  std::int64_t count = 1;                       ///< elements of the result
+  std::array<std::int64_t, kMaxAxes> size{};    ///< of each merged axis
+  std::array<std::int64_t, kMaxAxes> a_step{};  ///< distance in a of neighbours along the axis; 0 = repeated
+  std::array<std::int64_t, kMaxAxes> b_step{};
+
+  /// Where the operands stand at row `row` (an index over all axes but the last).
+  std::array<std::int64_t, 2> row_offsets(std::int64_t row) const {
+    std::array<std::int64_t, 2> offsets{0, 0};
+    for (int axis = axes - 2; axis >= 0; --axis) {
+      const std::int64_t i = row % size[axis];
+      row /= size[axis];
+      offsets[0] += i * a_step[axis];
+      offsets[1] += i * b_step[axis];
+    }
+    return offsets;
+  }
+};
+
+/// y = f(a, b) with broadcasting.
+template <class T, class F>
+void binary_broadcast(const BroadcastPlan& plan, const T* a, const T* b, T* y, F f) {
+  if (plan.count == 0) return;
+  const std::int64_t length = plan.size[plan.axes - 1];
+  const std::int64_t a_step = plan.a_step[plan.axes - 1];
+  const std::int64_t b_step = plan.b_step[plan.axes - 1];
+  const auto part = [&](const T* pa, const T* pb, T* py, std::int64_t n) {
+    if (a_step == 1 && b_step == 1) {
+#pragma GCC ivdep
+      for (std::int64_t i = 0; i < n; ++i) py[i] = f(pa[i], pb[i]);
+    } else if (a_step == 1) {
+      const T value = *pb;
+#pragma GCC ivdep
+      for (std::int64_t i = 0; i < n; ++i) py[i] = f(pa[i], value);
+    } else if (b_step == 1) {
+      const T value = *pa;
+#pragma GCC ivdep
+      for (std::int64_t i = 0; i < n; ++i) py[i] = f(value, pb[i]);
+    } else {
+      const T value = f(*pa, *pb);
+      for (std::int64_t i = 0; i < n; ++i) py[i] = value;
+    }
+  };
+  if (plan.axes == 1) {
+    detail::parallel_ranges(length, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
+      part(a + begin * a_step, b + begin * b_step, y + begin, end - begin);
+    });
+    return;
+  }
+  const std::int64_t rows = plan.count / length;
+  const std::int64_t grain = length < kElementwiseGrain ? kElementwiseGrain / length : 1;
+  detail::parallel_ranges(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const auto [at_a, at_b] = plan.row_offsets(row);
+      part(a + at_a, b + at_b, y + row * length, length);
+    }
+  });
+}
+
+}  // namespace evenkeel::kernels

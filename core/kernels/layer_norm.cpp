@@ -1,0 +1,152 @@
+#include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/norm.h>
+#include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/spatial.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+constexpr std::int64_t kPiece = 1 << 14;
+
+std::int64_t rows_a_piece(std::int64_t size) {
+  return std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(size, 1));
+}
+
+template <class F>
+void each_row(std::int64_t rows, std::int64_t size, F&& f) {
+  detail::parallel_ranges(rows, rows_a_piece(size), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) f(row);
+  });
+}
+
+/// y = (x - mean) * rstd * weight + bias over a row.
+template <class T>
+void apply(std::int64_t size, const T* x, T mean, T rstd, const T* weight, const T* bias, T* y) {
+  if (weight != nullptr && bias != nullptr) {
+    for (std::int64_t i = 0; i < size; ++i) y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
+  } else if (weight != nullptr) {
+    for (std::int64_t i = 0; i < size; ++i) y[i] = (x[i] - mean) * rstd * weight[i];
+  } else if (bias != nullptr) {
+    for (std::int64_t i = 0; i < size; ++i) y[i] = (x[i] - mean) * rstd + bias[i];
+  } else {
+    for (std::int64_t i = 0; i < size; ++i) y[i] = (x[i] - mean) * rstd;
+  }
+}
+
+/// Gradients of weight and bias: each piece of rows adds its own, the pieces are added in order.
+template <class T>
+void parameter_gradients(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean,
+                         const T* rstd, T* gweight, T* gbias, T beta) {
+  if (gbias != nullptr) sum_axis(1, rows, size, T(1), gy, beta, gbias);
+  if (gweight == nullptr) return;
+  constexpr std::int64_t kRows = 64;
+  const std::int64_t pieces = ceil_div(rows, kRows);
+  detail::Workspace<T> partial(static_cast<std::size_t>(pieces * size));
+  detail::parallel_ranges(rows, kRows, [&](std::int64_t begin, std::int64_t end) {
+    T* sum = partial.data() + begin / kRows * size;
+    std::fill_n(sum, size, T(0));
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T center = mean != nullptr ? mean[row] : T(0);
+      const T scale = rstd[row];
+      const T* in = x + row * size;
+      const T* out = gy + row * size;
+      for (std::int64_t i = 0; i < size; ++i) sum[i] += out[i] * ((in[i] - center) * scale);
+    }
+  });
+  sum_axis(1, pieces, size, T(1), partial.data(), beta, gweight);
+}
+
+/// gx = rstd * (w gy - level - slope * (x - mean)) over a row, level and slope from the sums of the row.
+template <class T>
+void input_gradient(std::int64_t size, const T* x, const T* gy, T mean, T rstd, const T* weight,
+                    bool centered, T* gx, T beta) {
+  const auto scaled = [=](std::int64_t i) { return weight != nullptr ? gy[i] * weight[i] : gy[i]; };
+  double total = 0;
+  double product = 0;
+  for (std::int64_t begin = 0; begin < size; begin += kMomentBlock) {
+    const std::int64_t count = std::min(kMomentBlock, size - begin);
+    if (centered)
+      total += static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return scaled(begin + i); }));
+    product += static_cast<double>(
+        sum_lanes<T>(count, [=](std::int64_t i) { return scaled(begin + i) * (x[begin + i] - mean); }));
+  }
+  const auto inverse = 1 / static_cast<double>(size);
+  const T level = static_cast<T>(total * inverse);
+  const T slope = static_cast<T>(product * inverse) * rstd * rstd;
+  for (std::int64_t i = 0; i < size; ++i) {
+    const T value = rstd * (scaled(i) - level - slope * (x[i] - mean));
+    gx[i] = beta == T(0) ? value : value + gx[i];
+  }
+}
+
+}  // namespace
+
+template <class T>
+void layer_norm_forward(std::int64_t rows, std::int64_t size, const T* x, const T* weight, const T* bias,
+                        double eps, T* y, T* mean, T* rstd) {
+  each_row(rows, size, [&](std::int64_t row) {
+    const Moments m = moments_of(x + row * size, size);
+    mean[row] = static_cast<T>(m.mean);
+    rstd[row] = static_cast<T>(1 / std::sqrt(m.variance() + eps));
+    apply(size, x + row * size, mean[row], rstd[row], weight, bias, y + row * size);
+  });
+}
+
+template <class T>
+void layer_norm_backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean,
+                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
+                         T parameter_beta) {
+  if (gx != nullptr)
+    each_row(rows, size, [&](std::int64_t row) {
+      input_gradient(size, x + row * size, gy + row * size, mean[row], rstd[row], weight, true,
+                     gx + row * size, gx_beta);
+    });
+  parameter_gradients(rows, size, x, gy, mean, rstd, gweight, gbias, parameter_beta);
+}
+
+template <class T>
+void rms_norm_forward(std::int64_t rows, std::int64_t size, const T* x, const T* weight, double eps, T* y,
+                      T* rstd) {
+  each_row(rows, size, [&](std::int64_t row) {
+    const T* in = x + row * size;
+    double squares = 0;
+    for (std::int64_t begin = 0; begin < size; begin += kMomentBlock)
+      squares += static_cast<double>(sum_lanes<T>(std::min(kMomentBlock, size - begin), [=](std::int64_t i) {
+        return in[begin + i] * in[begin + i];
+      }));
+    rstd[row] =
+        static_cast<T>(1 / std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(size, 1)) + eps));
+    apply<T>(size, in, T(0), rstd[row], weight, nullptr, y + row * size);
+  });
+}
+
+template <class T>
+void rms_norm_backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* rstd,
+                       const T* weight, T* gx, T gx_beta, T* gweight, T parameter_beta) {
+  if (gx != nullptr)
+    each_row(rows, size, [&](std::int64_t row) {
+      input_gradient(size, x + row * size, gy + row * size, T(0), rstd[row], weight, false, gx + row * size,
+                     gx_beta);
+    });
+  parameter_gradients<T>(rows, size, x, gy, nullptr, rstd, gweight, nullptr, parameter_beta);
+}
+
+#define EVENKEEL_INSTANTIATE(T)                                                                              \
+  template void layer_norm_forward(std::int64_t, std::int64_t, const T*, const T*, const T*, double, T*, T*, \
+                                   T*);                                                                      \
+  template void layer_norm_backward(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*,      \
+                                    const T*, T*, T, T*, T*, T);                                             \
+  template void rms_norm_forward(std::int64_t, std::int64_t, const T*, const T*, double, T*, T*);            \
+  template void rms_norm_backward(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, T*, T, \
+                                  T*, T);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels

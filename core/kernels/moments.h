@@ -1,0 +1,88 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace evenkeel::kernels {
+
+/// Count, mean and sum of squared deviations of some elements; two of them merge without cancellation
+/// (Chan, Golub, LeVeque 1979).
+struct Moments {
+  double count = 0;
+  double mean = 0;
+  double deviation = 0;
+
+  void add(const Moments& other) {
+    if (other.count == 0) return;
+    const double total = count + other.count;
+    const double delta = other.mean - mean;
+    mean += delta * (other.count / total);
+    deviation += other.deviation + delta * delta * (count * other.count / total);
+    count = total;
+  }
+  double variance() const { return count > 0 ? deviation / count : 0; }
+};
+
+inline constexpr std::int64_t kMomentLanes = 32;
+inline constexpr std::int64_t kMomentBlock = 2048;
+
+/// Sum of f(i) for i in [0, n) in kMomentLanes interleaved partial sums.
+template <class T, class F>
+T sum_lanes(std::int64_t n, F&& f) {
+  T lanes[kMomentLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kMomentLanes <= n; i += kMomentLanes)
+    for (std::int64_t lane = 0; lane < kMomentLanes; ++lane) lanes[lane] += f(i + lane);
+  for (std::int64_t lane = 0; i + lane < n; ++lane) lanes[lane] += f(i + lane);
+  for (std::int64_t width = kMomentLanes / 2; width > 0; width /= 2)
+    for (std::int64_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  return lanes[0];
+}
+
+/// Moments of n neighbouring elements: by blocks that stay in the L1 cache, first the block's mean, then the
+/// deviations from it.
+template <class T>
+Moments moments_of(const T* x, std::int64_t n) {
+  Moments all;
+  for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
+    const std::int64_t count = std::min(kMomentBlock, n - begin);
+    const T* block = x + begin;
+    const T mean = sum_lanes<T>(count, [=](std::int64_t i) { return block[i]; }) / static_cast<T>(count);
+    T offset = 0;  // mean is rounded: the mean deviation corrects it
+    const T deviation =
+        sum_lanes<T>(count, [=](std::int64_t i) { return (block[i] - mean) * (block[i] - mean); });
+    offset = sum_lanes<T>(count, [=](std::int64_t i) { return block[i] - mean; }) / static_cast<T>(count);
+    const double size = static_cast<double>(count);
+    const double shift = static_cast<double>(offset);
+    all.add({size, static_cast<double>(mean) + shift, static_cast<double>(deviation) - size * shift * shift});
+  }
+  return all;
+}
+
+/// Sums over a row of gy, and of gy times the normalised input.
+struct GradientSums {
+  double gradient = 0;
+  double product = 0;
+
+  void add(const GradientSums& other, double factor) {
+    gradient += factor * other.gradient;
+    product += factor * other.product;
+  }
+};
+
+template <class T>
+GradientSums gradient_sums(const T* x, const T* gy, std::int64_t n, T mean, T rstd) {
+  GradientSums all;
+  for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
+    const std::int64_t count = std::min(kMomentBlock, n - begin);
+    const T* in = x + begin;
+    const T* out = gy + begin;
+    all.gradient += static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return out[i]; }));
+    all.product +=
+        static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return out[i] * (in[i] - mean); }));
+  }
+  all.product *= static_cast<double>(rstd);
+  return all;
+}
+
+}  // namespace evenkeel::kernels

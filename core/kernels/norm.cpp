@@ -1,0 +1,141 @@
+#include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/norm.h>
+#include <evenkeel/core/kernels/spatial.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+constexpr std::int64_t kPiece = 1 << 14;
+
+/// Calls f(n * channels + c) for each row of x (batch * channels, size), several rows a piece.
+template <class F>
+void each_row(const NormGeometry& g, F&& f) {
+  const std::int64_t grain = std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(g.size, 1));
+  detail::parallel_ranges(g.batch * g.channels, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) f(row);
+  });
+}
+
+std::int64_t statistic_of(const NormGeometry& g, std::int64_t row) {
+  const std::int64_t channel = row % g.channels;
+  if (g.groups == 0) return channel;
+  return row / g.channels * g.groups + channel / (g.channels / g.groups);
+}
+
+/// Calls f(row) for the rows of statistic s, in order.
+template <class F>
+void rows_of_statistic(const NormGeometry& g, std::int64_t s, F&& f) {
+  if (g.groups == 0) {
+    for (std::int64_t n = 0; n < g.batch; ++n) f(n * g.channels + s);
+  } else {
+    const std::int64_t per_group = g.channels / g.groups;
+    for (std::int64_t row = s * per_group; row < (s + 1) * per_group; ++row) f(row);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
+  const std::int64_t rows = g.batch * g.channels;
+  detail::Workspace<Moments> partial(static_cast<std::size_t>(rows));
+  each_row(g, [&](std::int64_t row) { partial.data()[row] = moments_of(x + row * g.size, g.size); });
+  for (std::int64_t s = 0; s < g.statistics(); ++s) {
+    Moments all;
+    rows_of_statistic(g, s, [&](std::int64_t row) { all.add(partial.data()[row]); });
+    mean[s] = static_cast<T>(all.mean);
+    variance[s] = static_cast<T>(all.variance());
+  }
+}
+
+template <class T>
+void reciprocal_std(std::int64_t count, const T* variance, double eps, T* rstd) {
+  for (std::int64_t i = 0; i < count; ++i)
+    rstd[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance[i]) + eps));
+}
+
+template <class T>
+void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T* rstd, const T* weight,
+                       const T* bias, T* y) {
+  each_row(g, [&](std::int64_t row) {
+    const std::int64_t s = statistic_of(g, row);
+    const std::int64_t c = row % g.channels;
+    const T scale = weight != nullptr ? rstd[s] * weight[c] : rstd[s];
+    const T shift = bias != nullptr ? bias[c] : T(0);
+    const T center = mean[s];
+    const T* in = x + row * g.size;
+    T* out = y + row * g.size;
+    for (std::int64_t i = 0; i < g.size; ++i) out[i] = (in[i] - center) * scale + shift;
+  });
+}
+
+template <class T>
+void normalize_backward(const NormGeometry& g, bool from_input, const T* x, const T* gy, const T* mean,
+                        const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
+                        T parameter_beta) {
+  // A row's sum of gy, and of gy * normalised x.
+  const std::int64_t rows = g.batch * g.channels;
+  detail::Workspace<GradientSums> sums(static_cast<std::size_t>(rows));
+  if (from_input || gweight != nullptr || gbias != nullptr)
+    each_row(g, [&](std::int64_t row) {
+      const std::int64_t s = statistic_of(g, row);
+      sums.data()[row] = gradient_sums(x + row * g.size, gy + row * g.size, g.size, mean[s], rstd[s]);
+    });
+  const auto store = [&](T* at, double value) {
+    *at = static_cast<T>(parameter_beta == T(0) ? value : value + static_cast<double>(parameter_beta * *at));
+  };
+  for (std::int64_t c = 0; c < g.channels && (gweight != nullptr || gbias != nullptr); ++c) {
+    GradientSums all;
+    for (std::int64_t n = 0; n < g.batch; ++n) all.add(sums.data()[n * g.channels + c], 1.0);
+    if (gweight != nullptr) store(gweight + c, all.product);
+    if (gbias != nullptr) store(gbias + c, all.gradient);
+  }
+  if (gx == nullptr) return;
+  // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic.
+  detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
+  for (std::int64_t s = 0; s < g.statistics(); ++s) {
+    GradientSums all;
+    if (from_input)
+      rows_of_statistic(g, s, [&](std::int64_t row) {
+        const double w = weight != nullptr ? static_cast<double>(weight[row % g.channels]) : 1.0;
+        all.add(sums.data()[row], w / static_cast<double>(g.elements()));
+      });
+    means.data()[s] = all;
+  }
+  each_row(g, [&](std::int64_t row) {
+    const std::int64_t s = statistic_of(g, row);
+    const T w = weight != nullptr ? weight[row % g.channels] : T(1);
+    const T scale = rstd[s] * w;
+    // As scale * gy - slope * (x - mean) - level.
+    const T slope = rstd[s] * rstd[s] * static_cast<T>(means.data()[s].product);
+    const T level = rstd[s] * static_cast<T>(means.data()[s].gradient);
+    const T center = mean[s];
+    const T* in = x + row * g.size;
+    const T* out = gy + row * g.size;
+    T* to = gx + row * g.size;
+    if (gx_beta == T(0)) {
+      for (std::int64_t i = 0; i < g.size; ++i) to[i] = scale * out[i] - slope * (in[i] - center) - level;
+    } else {
+      for (std::int64_t i = 0; i < g.size; ++i) to[i] += scale * out[i] - slope * (in[i] - center) - level;
+    }
+  });
+}
+
+#define EVENKEEL_INSTANTIATE(T)                                                                          \
+  template void moments(const NormGeometry&, const T*, T*, T*);                                          \
+  template void reciprocal_std(std::int64_t, const T*, double, T*);                                      \
+  template void normalize_forward(const NormGeometry&, const T*, const T*, const T*, const T*, const T*, \
+                                  T*);                                                                   \
+  template void normalize_backward(const NormGeometry&, bool, const T*, const T*, const T*, const T*,    \
+                                   const T*, T*, T, T*, T*, T);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+namespace evenkeel::kernels {
+
+/// Softmax over the middle axis of (outer, n, inner); safe for large values. y may be x.
+template <class T>
+void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y);
+/// gx = y * (gy - sum(gy * y)) + beta * gx; beta is 0 (gx not read) or 1.
+template <class T>
+void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy, T* gx,
+                      T beta);
+
+/// log(softmax(x)).
+template <class T>
+void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y);
+/// gx = gy - exp(y) * sum(gy) + beta * gx.
+template <class T>
+void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy,
+                          T* gx, T beta);
+
+}  // namespace evenkeel::kernels

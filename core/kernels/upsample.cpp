@@ -1,0 +1,216 @@
+#include <evenkeel/core/kernels/spatial.h>
+#include <evenkeel/core/kernels/upsample.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <vector>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+/// Along one axis, output o is near * x[index] + far * x[index + step].
+template <class T>
+struct Tap {
+  std::int64_t index;
+  std::int64_t step;
+  T near, far;
+};
+
+/// Distance in x of neighbouring outputs: from the factor if the user gave one, else from the sizes.
+template <class T>
+T read_step(double scale, std::int64_t in, std::int64_t out) {
+  return scale > 0 ? static_cast<T>(1.0 / scale) : static_cast<T>(in) / static_cast<T>(out);
+}
+
+std::vector<std::int64_t> nearest_taps(std::int64_t in, std::int64_t out, double scale) {
+  std::vector<std::int64_t> taps(static_cast<std::size_t>(out));
+  const auto step = read_step<float>(scale, in, out);
+  for (std::int64_t o = 0; o < out; ++o) {
+    if (out == in)
+      taps[o] = o;
+    else if (out == 2 * in)
+      taps[o] = o / 2;
+    else
+      taps[o] = std::min(static_cast<std::int64_t>(std::floor(static_cast<float>(o) * step)), in - 1);
+  }
+  return taps;
+}
+
+template <class T>
+std::vector<Tap<T>> linear_taps(std::int64_t in, std::int64_t out, double scale, bool align_corners) {
+  std::vector<Tap<T>> taps(static_cast<std::size_t>(out));
+  T step = 0;
+  if (!align_corners)
+    step = read_step<T>(scale, in, out);
+  else if (out > 1)
+    step = static_cast<T>(in - 1) / static_cast<T>(out - 1);
+  for (std::int64_t o = 0; o < out; ++o) {
+    if (out == in) {
+      taps[o] = {o, 0, T(1), T(0)};
+      continue;
+    }
+    const T at = align_corners ? step * static_cast<T>(o)
+                               : std::max(step * (static_cast<T>(o) + T(0.5)) - T(0.5), T(0));
+    const std::int64_t index = std::min(static_cast<std::int64_t>(std::floor(at)), in - 1);
+    const T far = std::clamp(at - static_cast<T>(index), T(0), T(1));
+    taps[o] = {index, index < in - 1 ? 1 : 0, T(1) - far, far};
+  }
+  return taps;
+}
+
+template <class T>
+struct Linear {
+  explicit Linear(const UpsampleGeometry& g)
+      : in(as_volume(g.rank, g.in, 1)), out(as_volume(g.rank, g.out, 1)) {
+    for (int axis = 0; axis < 3; ++axis) {
+      const int own = axis - (3 - g.rank);
+      taps[axis] =
+          linear_taps<T>(in[axis], out[axis], own >= 0 ? g.scale[own] : 0, own >= 0 && g.align_corners);
+    }
+  }
+
+  /// Calls f(output row, input row, weight) for the up to four input rows that output row (d, h) mixes.
+  template <class F>
+  void rows_of(std::int64_t d, std::int64_t h, F&& f) const {
+    const Tap<T>& td = taps[0][d];
+    const Tap<T>& th = taps[1][h];
+    const auto row = [&](std::int64_t id, std::int64_t ih, T weight) {
+      if (weight != T(0)) f(id * in[1] + ih, weight);
+    };
+    row(td.index, th.index, td.near * th.near);
+    row(td.index, th.index + th.step, td.near * th.far);
+    row(td.index + td.step, th.index, td.far * th.near);
+    row(td.index + td.step, th.index + th.step, td.far * th.far);
+  }
+
+  Sizes3 in, out;
+  std::array<std::vector<Tap<T>>, 3> taps;
+};
+
+std::int64_t planes_grain(std::int64_t cells) {
+  return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(cells, 1));
+}
+
+struct Nearest {
+  explicit Nearest(const UpsampleGeometry& g)
+      : in(as_volume(g.rank, g.in, 1)), out(as_volume(g.rank, g.out, 1)) {
+    const int first = 3 - g.rank;
+    for (int axis = 0; axis < 3; ++axis)
+      taps[axis] = nearest_taps(in[axis], out[axis], axis >= first ? g.scale[axis - first] : 0);
+  }
+
+  template <class F>
+  void rows(F&& f) const {
+    for (std::int64_t d = 0; d < out[0]; ++d)
+      for (std::int64_t h = 0; h < out[1]; ++h) f(d * out[1] + h, taps[0][d] * in[1] + taps[1][h]);
+  }
+
+  Sizes3 in, out;
+  std::array<std::vector<std::int64_t>, 3> taps;
+};
+
+}  // namespace
+
+template <class T>
+void upsample_nearest_forward(const UpsampleGeometry& g, const T* x, T* y) {
+  const Nearest m(g);
+  const std::int64_t in_cells = product(m.in);
+  const std::int64_t out_cells = product(m.out);
+  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t* columns = m.taps[2].data();
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      m.rows([&](std::int64_t row, std::int64_t source) {
+        const T* in = x + plane * in_cells + source * m.in[2];
+        T* out = y + plane * out_cells + row * m.out[2];
+        for (std::int64_t w = 0; w < m.out[2]; ++w) out[w] = in[columns[w]];
+      });
+  });
+}
+
+template <class T>
+void upsample_nearest_backward(const UpsampleGeometry& g, const T* gy, T* gx, T beta) {
+  const Nearest m(g);
+  const std::int64_t in_cells = product(m.in);
+  const std::int64_t out_cells = product(m.out);
+  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t* columns = m.taps[2].data();
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      if (beta == T(0)) std::fill_n(gx + plane * in_cells, in_cells, T(0));
+      m.rows([&](std::int64_t row, std::int64_t source) {
+        T* in = gx + plane * in_cells + source * m.in[2];
+        const T* out = gy + plane * out_cells + row * m.out[2];
+        for (std::int64_t w = 0; w < m.out[2]; ++w) in[columns[w]] += out[w];
+      });
+    }
+  });
+}
+
+template <class T>
+void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
+  const Linear<T> m(g);
+  const std::int64_t in_cells = product(m.in);
+  const std::int64_t out_cells = product(m.out);
+  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> mixed(static_cast<std::size_t>(m.in[2]));
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      for (std::int64_t d = 0; d < m.out[0]; ++d)
+        for (std::int64_t h = 0; h < m.out[1]; ++h) {
+          T* line = mixed.data();
+          bool fresh = true;
+          m.rows_of(d, h, [&](std::int64_t source, T weight) {
+            const T* in = x + plane * in_cells + source * m.in[2];
+            for (std::int64_t w = 0; w < m.in[2]; ++w)
+              line[w] = fresh ? weight * in[w] : line[w] + weight * in[w];
+            fresh = false;
+          });
+          T* out = y + plane * out_cells + (d * m.out[1] + h) * m.out[2];
+          for (std::int64_t w = 0; w < m.out[2]; ++w) {
+            const Tap<T>& tap = m.taps[2][w];
+            out[w] = tap.near * line[tap.index] + tap.far * line[tap.index + tap.step];
+          }
+        }
+  });
+}
+
+template <class T>
+void upsample_linear_backward(const UpsampleGeometry& g, const T* gy, T* gx, T beta) {
+  const Linear<T> m(g);
+  const std::int64_t in_cells = product(m.in);
+  const std::int64_t out_cells = product(m.out);
+  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> mixed(static_cast<std::size_t>(m.in[2]));
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      if (beta == T(0)) std::fill_n(gx + plane * in_cells, in_cells, T(0));
+      for (std::int64_t d = 0; d < m.out[0]; ++d)
+        for (std::int64_t h = 0; h < m.out[1]; ++h) {
+          T* line = mixed.data();
+          std::fill_n(line, m.in[2], T(0));
+          const T* out = gy + plane * out_cells + (d * m.out[1] + h) * m.out[2];
+          for (std::int64_t w = 0; w < m.out[2]; ++w) {
+            const Tap<T>& tap = m.taps[2][w];
+            line[tap.index] += tap.near * out[w];
+            line[tap.index + tap.step] += tap.far * out[w];
+          }
+          m.rows_of(d, h, [&](std::int64_t source, T weight) {
+            T* in = gx + plane * in_cells + source * m.in[2];
+            for (std::int64_t w = 0; w < m.in[2]; ++w) in[w] += weight * line[w];
+          });
+        }
+    }
+  });
+}
+
+#define EVENKEEL_INSTANTIATE(T)                                                      \
+  template void upsample_nearest_forward(const UpsampleGeometry&, const T*, T*);     \
+  template void upsample_nearest_backward(const UpsampleGeometry&, const T*, T*, T); \
+  template void upsample_linear_forward(const UpsampleGeometry&, const T*, T*);      \
+  template void upsample_linear_backward(const UpsampleGeometry&, const T*, T*, T);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,190 @@
+#include "conv_reference.h"
+#include "kernel_support.h"
+
+using namespace evenkeel;
+using namespace evenkeel::test;
+using kernels::ConvGeometry;
+
+namespace {
+
+/// Batch, channels, sizes and options that between them take every path and every edge of it.
+const std::vector<ConvCase>& cases() {
+  static const std::vector<ConvCase> all{
+      // Rank 1: plain, odd, size 1, kernel larger than the input, strides beyond the kernel, dilation.
+      {1, 2, 3, 4, 1, {10}, {3}, {1}, {1}, {1}},
+      {1, 1, 1, 1, 1, {1}, {1}, {1}, {1}, {0}},
+      {1, 3, 1, 7, 1, {129}, {7}, {1}, {1}, {3}},
+      {1, 2, 3, 70, 1, {67}, {5}, {1}, {1}, {2}},
+      {1, 2, 70, 3, 1, {67}, {5}, {1}, {1}, {2}},
+      {1, 2, 16, 33, 1, {50}, {3}, {2}, {1}, {0}},
+      {1, 2, 16, 33, 1, {50}, {3}, {2}, {1}, {1}},
+      {1, 1, 5, 6, 1, {2}, {5}, {1}, {1}, {2}},
+      {1, 2, 4, 6, 1, {23}, {2}, {5}, {1}, {0}},
+      {1, 2, 4, 6, 1, {23}, {3}, {2}, {4}, {4}},
+      {1, 1, 48, 64, 1, {300}, {3}, {1}, {64}, {64}},
+      {1, 1, 33, 65, 1, {530}, {12}, {1}, {1}, {6}},
+      {1, 2, 64, 64, 1, {100}, {1}, {1}, {1}, {0}},
+      {1, 2, 19, 37, 1, {33}, {1}, {1}, {1}, {0}},
+      {1, 2, 19, 37, 1, {33}, {1}, {3}, {1}, {0}},
+      {1, 2, 8, 8, 1, {16}, {1}, {1}, {1}, {2}},
+      // Groups and depthwise, with and without a multiplier.
+      {1, 2, 6, 9, 3, {20}, {3}, {1}, {1}, {1}},
+      {1, 2, 64, 32, 2, {40}, {3}, {2}, {1}, {1}},
+      {1, 2, 32, 64, 16, {40}, {5}, {1}, {2}, {4}},
+      {1, 2, 8, 8, 8, {77}, {7}, {1}, {1}, {3}},
+      {1, 2, 8, 16, 8, {77}, {3}, {2}, {1}, {1}},
+      {1, 2, 5, 5, 5, {21}, {3}, {3}, {2}, {2}},
+      {1, 1, 3, 3, 3, {2}, {7}, {1}, {1}, {3}},
+      // Right padding of its own ("same" with an even kernel), cells at the right that no window reads.
+      {1, 2, 4, 5, 1, {20}, {4}, {1}, {1}, {1}, {1}},
+      {1, 2, 4, 5, 1, {20}, {3}, {4}, {1}, {0}},
+      {1, 2, 4, 5, 1, {20}, {3}, {1}, {1}, {2}, {-3}},
+      {1, 2, 4, 5, 1, {20}, {3}, {2}, {1}, {1}, {2}},
+      {1, 2, 4, 4, 4, {20}, {4}, {1}, {1}, {1}, {1}},
+      // Rank 2.
+      {2, 2, 3, 8, 1, {17, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 1, 3, 16, 1, {30, 22}, {7, 7}, {2, 2}, {1, 1}, {3, 3}},
+      {2, 2, 40, 24, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 2, 9, 24, 1, {9, 41}, {3, 5}, {1, 2}, {2, 1}, {2, 0}},
+      {2, 1, 4, 5, 1, {1, 1}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 2, 16, 8, 1, {14, 14}, {1, 1}, {2, 2}, {1, 1}, {0, 0}},
+      {2, 2, 16, 8, 1, {14, 14}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
+      {2, 2, 6, 6, 6, {15, 19}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 2, 6, 6, 6, {15, 19}, {5, 5}, {2, 2}, {1, 1}, {2, 2}},
+      {2, 2, 6, 12, 6, {15, 8}, {3, 2}, {1, 2}, {2, 1}, {1, 1}},
+      {2, 1, 8, 12, 4, {10, 11}, {3, 3}, {2, 1}, {1, 2}, {1, 2}},
+      // Rank 3.
+      {3, 1, 3, 6, 1, {5, 7, 9}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+      {3, 2, 8, 16, 1, {6, 6, 6}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}, {1, 1, 1}},
+      {3, 1, 4, 4, 2, {4, 5, 40}, {2, 3, 1}, {1, 2, 1}, {2, 1, 1}, {1, 0, 0}},
+      {3, 1, 4, 4, 4, {4, 6, 7}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+      {3, 1, 16, 8, 1, {4, 4, 4}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
+  };
+  return all;
+}
+
+std::string describe(const ConvGeometry& g) {
+  std::string text = "rank " + std::to_string(g.rank) + " batch " + std::to_string(g.batch) + " channels " +
+                     std::to_string(g.in_channels) + "->" + std::to_string(g.out_channels) + " groups " +
+                     std::to_string(g.groups);
+  for (int i = 0; i < g.rank; ++i)
+    text += " [in " + std::to_string(g.in[i]) + " k " + std::to_string(g.kernel[i]) + " s " +
+            std::to_string(g.stride[i]) + " d " + std::to_string(g.dilation[i]) + " p " +
+            std::to_string(g.padding[i]) + "]";
+  return text;
+}
+
+template <class T>
+struct Data {
+  explicit Data(const ConvGeometry& g)
+      : x(noise<T>(x_count(g), 1)),
+        w(noise<T>(w_count(g), 2)),
+        bias(noise<T>(g.out_channels, 3)),
+        gy(noise<T>(y_count(g), 4)) {}
+  std::vector<T> x, w, bias, gy;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(conv_kernel_test)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(forward_is_the_sum_over_the_window, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const Data<T> d(g);
+      std::vector<double> expected(d.gy.size());
+      for_each_product(g, [&](auto x, auto w, auto y) { expected[y] += double(d.x[x]) * double(d.w[w]); });
+      auto y = garbage<T>(y_count(g));
+      kernels::conv_forward<T>(g, d.x.data(), d.w.data(), nullptr, y.data());
+      check_close(y, expected);
+      const std::int64_t cells = y_count(g) / (g.batch * g.out_channels);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        expected[i] += double(d.bias[std::int64_t(i) / cells % g.out_channels]);
+      y = garbage<T>(y_count(g));
+      kernels::conv_forward<T>(g, d.x.data(), d.w.data(), d.bias.data(), y.data());
+      check_close(y, expected);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(input_gradient_is_the_adjoint_and_accumulates, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const Data<T> d(g);
+      std::vector<double> expected(d.x.size());
+      for_each_product(g, [&](auto x, auto w, auto y) { expected[x] += double(d.gy[y]) * double(d.w[w]); });
+      auto gx = garbage<T>(x_count(g));
+      kernels::conv_input_grad<T>(g, d.gy.data(), d.w.data(), gx.data(), 0);
+      check_close(gx, expected);
+      gx = d.x;
+      for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += double(d.x[i]);
+      kernels::conv_input_grad<T>(g, d.gy.data(), d.w.data(), gx.data(), 1);
+      check_close(gx, expected);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(weight_gradient_is_the_adjoint_and_accumulates, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const Data<T> d(g);
+      std::vector<double> expected(d.w.size());
+      for_each_product(g, [&](auto x, auto w, auto y) { expected[w] += double(d.gy[y]) * double(d.x[x]); });
+      auto gw = garbage<T>(w_count(g));
+      kernels::conv_weight_grad<T>(g, d.x.data(), d.gy.data(), gw.data(), 0);
+      check_close(gw, expected, 4 * kTolerance<T>);
+      gw = d.w;
+      for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += double(d.w[i]);
+      kernels::conv_weight_grad<T>(g, d.x.data(), d.gy.data(), gw.data(), 1);
+      check_close(gw, expected, 4 * kTolerance<T>);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bias_gradient_sums_over_batch_and_space, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    const Data<T> d(g);
+    const std::int64_t cells = y_count(g) / (g.batch * g.out_channels);
+    std::vector<double> expected(d.bias.begin(), d.bias.end());
+    for (std::size_t i = 0; i < d.gy.size(); ++i)
+      expected[std::int64_t(i) / cells % g.out_channels] += double(d.gy[i]);
+    auto gb = d.bias;
+    kernels::conv_bias_grad<T>(g, d.gy.data(), gb.data(), 1);
+    BOOST_TEST_CONTEXT(describe(g)) { check_close(gb, expected); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_batch_gives_nothing_and_a_zero_weight_gradient) {
+  ConvGeometry g = ConvCase{1, 2, 3, 4, 1, {10}, {3}, {1}, {1}, {1}}.geometry();
+  g.batch = 0;
+  const auto w = noise<float>(w_count(g), 1);
+  std::vector<float> nothing(1), gw = garbage<float>(w_count(g));
+  kernels::conv_forward<float>(g, nothing.data(), w.data(), nullptr, nothing.data());
+  kernels::conv_input_grad<float>(g, nothing.data(), w.data(), nothing.data(), 0);
+  kernels::conv_weight_grad<float>(g, nothing.data(), nothing.data(), gw.data(), 0);
+  check_close(gw, std::vector<float>(gw.size()));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    const Data<T> d(g);
+    BOOST_TEST_CONTEXT(describe(g)) {
+      check_same_bits_at_any_thread_count([&] {
+        auto y = garbage<T>(y_count(g)), gx = garbage<T>(x_count(g)), gw = garbage<T>(w_count(g)),
+             gb = garbage<T>(g.out_channels);
+        kernels::conv_forward<T>(g, d.x.data(), d.w.data(), d.bias.data(), y.data());
+        kernels::conv_input_grad<T>(g, d.gy.data(), d.w.data(), gx.data(), 0);
+        kernels::conv_weight_grad<T>(g, d.x.data(), d.gy.data(), gw.data(), 0);
+        kernels::conv_bias_grad<T>(g, d.gy.data(), gb.data(), 0);
+        return joined({y, gx, gw, gb});
+      });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

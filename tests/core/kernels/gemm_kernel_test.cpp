@@ -1,0 +1,89 @@
+#include "kernel_support.h"
+
+#include <evenkeel/core/build_info.h>
+#include <evenkeel/core/kernels/gemm.h>
+
+using namespace evenkeel;
+using namespace evenkeel::test;
+
+namespace {
+
+struct Sides {
+  std::int64_t m, n, k;
+};
+
+template <class T>
+std::vector<double> reference(bool ta, bool tb, Sides s, double alpha, const T* a, const T* b, double beta,
+                              const std::vector<T>& c) {
+  std::vector<double> result(c.size());
+  for (std::int64_t i = 0; i < s.m; ++i)
+    for (std::int64_t j = 0; j < s.n; ++j) {
+      double sum = 0;
+      for (std::int64_t p = 0; p < s.k; ++p)
+        sum += double(ta ? a[p * s.m + i] : a[i * s.k + p]) * double(tb ? b[j * s.k + p] : b[p * s.n + j]);
+      result[i * s.n + j] = alpha * sum + (beta == 0 ? 0 : beta * double(c[i * s.n + j]));
+    }
+  return result;
+}
+
+const Sides kSides[] = {{1, 1, 1}, {0, 3, 4},    {3, 0, 4},     {3, 4, 0},     {7, 1, 5},
+                        {1, 9, 3}, {33, 47, 19}, {300, 21, 65}, {20, 500, 130}};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gemm_kernel_test)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(products_with_every_transposition, T, FloatTypes) {
+  for (const Sides s : kSides)
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true})
+        for (const T beta : {T(0), T(1), T(0.5)}) {
+          const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
+          const auto before = beta == 0 ? garbage<T>(s.m * s.n) : noise<T>(s.m * s.n, 3);
+          const auto expected = reference(ta, tb, s, 0.75, a.data(), b.data(), double(beta), before);
+          for (auto* product : {&kernels::gemm<T>, &kernels::gemm_parallel<T>}) {
+            auto c = before;
+            product(ta, tb, s.m, s.n, s.k, T(0.75), a.data(), ta ? s.m : s.k, b.data(), tb ? s.k : s.n, beta,
+                    c.data(), s.n);
+            check_close(c, expected);
+          }
+        }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(batches_walk_or_share_their_operands, T, FloatTypes) {
+  for (const std::int64_t batch : {0, 1, 5}) {
+    const Sides s{6, 7, 8};
+    const auto a = noise<T>(batch * s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
+    auto c = garbage<T>(batch * s.m * s.n);
+    kernels::gemm_batched<T>(batch, false, true, s.m, s.n, s.k, 1, a.data(), s.m * s.k, b.data(), 0, 0,
+                             c.data());
+    for (std::int64_t i = 0; i < batch; ++i) {
+      const std::vector<T> item(c.begin() + i * s.m * s.n, c.begin() + (i + 1) * s.m * s.n);
+      check_close(item, reference(false, true, s, 1, a.data() + i * s.m * s.k, b.data(), 0, item));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
+  for (const Sides s : {Sides{300, 310, 200}, Sides{1000, 20, 300}, Sides{20, 1000, 300}}) {
+    const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
+    check_same_bits_at_any_thread_count([&] {
+      auto c = garbage<T>(s.m * s.n);
+      kernels::gemm_parallel<T>(false, false, s.m, s.n, s.k, 1, a.data(), s.k, b.data(), s.n, 0, c.data(),
+                                s.n);
+      return c;
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_blas_runs_kernels_as_wide_as_the_processor) {
+  const std::string core = kernels::blas_core();
+  BOOST_TEST_CONTEXT(core) {
+    if (__builtin_cpu_supports("x86-64-v4"))
+      BOOST_CHECK(core.ends_with("SkylakeX") || core.ends_with("Cooperlake") ||
+                  core.ends_with("SapphireRapids"));
+    BOOST_CHECK(build_info().find(core) != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
