@@ -30,7 +30,7 @@ def value(spec, data):
         flat = np.array([made_one(i, spec["make"]) for i in range(count)])
         flat = flat * spec.get("scale", 1.0) + spec.get("shift", 0.0)
     else:
-        flat = data[spec["offset"]:spec["offset"] + count]
+        flat = data[spec["offset"] : spec["offset"] + count]
     assert flat.size == count
     return flat.reshape(spec["shape"])
 
@@ -41,12 +41,25 @@ def close(got, want):
 
 def recompute(case, t):
     """True where this file knows the op."""
-    if case["op"] == "linear":
+    if case["op"] == "linear" and "constraint" in case["options"]:
+        if case["options"]["constraint"] != "to_output_scale":
+            return False
+        fan_in = t["weight"].shape[1]
+        rows = t["x"].reshape(-1, fan_in)
+        close((t["x"] @ t["weight"].T + t.get("bias", 0.0)) / fan_in**0.5, t["y"])
+        close(t["gy"] @ t["weight"] / fan_in**0.5, t["grad_x"])
+        close(t["gy"].reshape(len(rows), -1).T @ rows / len(rows) ** 0.5, t["grad_weight"])
+    elif case["op"] == "linear":
         close(t["x"] @ t["weight"].T + t.get("bias", 0.0), t["y"])
         close(t["gy"] @ t["weight"], t["grad_x"])
     elif case["op"] == "tanh":
         close((1 - np.tanh(t["x"]) ** 2) * t["gy"], t["grad_x"])
-    elif case["op"] == "conv1d" and case["options"].get("padding_mode", "zeros") == "zeros" and t["x"].ndim == 3:
+    elif (
+        case["op"] == "conv1d"
+        and "constraint" not in case["options"]
+        and case["options"].get("padding_mode", "zeros") == "zeros"
+        and t["x"].ndim == 3
+    ):
         o = case["options"]
         if isinstance(o["padding"], str):
             return False
@@ -80,5 +93,7 @@ for path in sys.argv[1:] or sorted(glob.glob(os.path.join(folder, "*.h5"))):
             assert "offset" not in spec or spec["offset"] + math.prod(spec["shape"]) <= data.size
         if case["op"] in ("linear", "tanh", "conv1d"):
             recomputed += recompute(case, {k: value(s, data) for k, s in case["tensors"].items()})
-    print(f"{os.path.basename(path)}: {len(names)} cases, {data.size} numbers, {os.path.getsize(path)} bytes, {recomputed} recomputed")
+    print(
+        f"{os.path.basename(path)}: {len(names)} cases, {data.size} numbers, {os.path.getsize(path)} bytes, {recomputed} recomputed"
+    )
     print("   " + ", ".join(f"{k} {v}" for k, v in ops.items()))

@@ -49,7 +49,17 @@ def channel_plan():
 def convolutions(rank):
     for number in range(72):
         mode = MODES[number % 4] if number >= 24 else "zeros"
-        text = {20: "valid", 21: "same", 22: "same", 23: "same", 67: "same", 68: "same", 69: "same", 70: "same", 71: "valid"}.get(number)
+        text = {
+            20: "valid",
+            21: "same",
+            22: "same",
+            23: "same",
+            67: "same",
+            68: "same",
+            69: "same",
+            70: "same",
+            71: "valid",
+        }.get(number)
         kernel = per_axis(rank, KERNELS[rank])
         stride = [1] * rank if text == "same" else per_axis(rank, [1, 1, 2, 3])
         dilation = per_axis(rank, [1, 2] if rank < 3 else [1, 1, 2]) if number % 3 == 0 else [1] * rank
@@ -59,15 +69,31 @@ def convolutions(rank):
             groups, in_channels, out_channels = 3, 3, 3 * rng.choice([1, 2])
         spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
         reach = [(s + 1) // 2 if text == "same" else p for s, p in zip(spans, padding)]
-        least = [max(1, s if text == "valid" else s - 2 * p, p + 1 if mode in ("reflect", "circular") else 1)
-                 for s, p in zip(spans, reach)]
+        least = [
+            max(1, s if text == "valid" else s - 2 * p, p + 1 if mode in ("reflect", "circular") else 1)
+            for s, p in zip(spans, reach)
+        ]
         sizes = least if number % 8 == 0 else [rng.randint(low, max(low + 1, LONGEST[rank])) for low in least]
         batch = None if number % 6 == 5 else rng.choice([1, 2, 3] if rank == 1 else [1, 2])
-        options = dict(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel, stride=stride,
-                       padding=text or padding, dilation=dilation, groups=groups, bias=number % 5 != 0, padding_mode=mode)
+        options = dict(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=kernel,
+            stride=stride,
+            padding=text or padding,
+            dilation=dilation,
+            groups=groups,
+            bias=number % 5 != 0,
+            padding_mode=mode,
+        )
         layer = CONV[rank](**options)
-        run_layer(f"conv{rank}d {number} {mode} {'unbatched' if batch is None else ''}", f"conv{rank}d", options, layer,
-                  batch_shape(in_channels, sizes, batch))
+        run_layer(
+            f"conv{rank}d {number} {mode} {'unbatched' if batch is None else ''}",
+            f"conv{rank}d",
+            options,
+            layer,
+            batch_shape(in_channels, sizes, batch),
+        )
 
 
 def transposed(rank):
@@ -78,17 +104,37 @@ def transposed(rank):
         dilation = per_axis(rank, [1, 2]) if number % 3 == 0 else [1] * rank
         padding = per_axis(rank, [0, 0, 1, 2])
         output_padding = [rng.randrange(max(s, d)) if number % 2 else 0 for s, d in zip(stride, dilation)]
-        sizes = [1] * rank if number % 11 == 0 else [rng.randint(1, {1: 8, 2: 4, 3: 3}[rank]) for _ in range(rank)]
-        outputs = [(n - 1) * s - 2 * p + d * (k - 1) + o + 1
-                   for n, s, p, d, k, o in zip(sizes, stride, padding, dilation, kernel, output_padding)]
+        sizes = (
+            [1] * rank
+            if number % 11 == 0
+            else [rng.randint(1, {1: 8, 2: 4, 3: 3}[rank]) for _ in range(rank)]
+        )
+        outputs = [
+            (n - 1) * s - 2 * p + d * (k - 1) + o + 1
+            for n, s, p, d, k, o in zip(sizes, stride, padding, dilation, kernel, output_padding)
+        ]
         if min(outputs) < 1 or math.prod(outputs) > 160:
             continue
         groups, in_channels, out_channels = channel_plan()
         batch = None if number % 6 == 5 else rng.choice([1, 2])
-        options = dict(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel, stride=stride, padding=padding,
-                       output_padding=output_padding, dilation=dilation, groups=groups, bias=number % 5 != 0)
-        run_layer(f"conv_transpose{rank}d {number} {'unbatched' if batch is None else ''}", f"conv_transpose{rank}d", options,
-                  TRANSPOSED[rank](**options), batch_shape(in_channels, sizes, batch))
+        options = dict(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=kernel,
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            dilation=dilation,
+            groups=groups,
+            bias=number % 5 != 0,
+        )
+        run_layer(
+            f"conv_transpose{rank}d {number} {'unbatched' if batch is None else ''}",
+            f"conv_transpose{rank}d",
+            options,
+            TRANSPOSED[rank](**options),
+            batch_shape(in_channels, sizes, batch),
+        )
         number += 1
 
 
@@ -107,9 +153,15 @@ def pads(rank):
             flat = [a for pair in reversed(amounts) for a in pair]
             value = 0.0 if mode != "constant" or number % 2 else -1.25
             batch = None if number % 4 == 3 else rng.choice([1, 2])
-            g.run(f"pad{rank}d {mode} {number}", f"pad{rank}d", dict(mode=mode, padding=flat, value=value),
-                  {"x": Made(*batch_shape(2, sizes, batch))},
-                  lambda x: F.pad(x if batch else x[None], flat, mode=mode, value=value if mode == "constant" else None)[0 if batch is None else ...])
+            g.run(
+                f"pad{rank}d {mode} {number}",
+                f"pad{rank}d",
+                dict(mode=mode, padding=flat, value=value),
+                {"x": Made(*batch_shape(2, sizes, batch))},
+                lambda x: F.pad(
+                    x if batch else x[None], flat, mode=mode, value=value if mode == "constant" else None
+                )[0 if batch is None else ...],
+            )
 
 
 def nearest_is_exact(sizes, outputs, factors):
@@ -119,7 +171,10 @@ def nearest_is_exact(sizes, outputs, factors):
         rough = torch.tensor(float(scale), dtype=torch.float32)
         for i in range(out):
             want = math.floor(i * scale)
-            if int(torch.tensor(float(i), dtype=torch.float32) * rough) != want or math.floor(i * float(scale)) != want:
+            if (
+                int(torch.tensor(float(i), dtype=torch.float32) * rough) != want
+                or math.floor(i * float(scale)) != want
+            ):
                 return False
     return True
 
@@ -139,14 +194,23 @@ def upsamples(rank):
                 factors = [None] * rank
                 outputs = [1] * rank if number == 1 else [rng.randint(1, 2 * longest) for _ in range(rank)]
                 options = dict(size=outputs)
-            if min(outputs) < 1 or math.prod(outputs) > 150 or (mode == "nearest" and not nearest_is_exact(sizes, outputs, factors)):
+            if (
+                min(outputs) < 1
+                or math.prod(outputs) > 150
+                or (mode == "nearest" and not nearest_is_exact(sizes, outputs, factors))
+            ):
                 continue
             options["mode"] = mode
             if align is not None:
                 options["align_corners"] = align
             layer = nn.Upsample(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-            g.run(f"upsample{rank}d {mode} {'' if align is None else f'align {align} '}{number} {sizes} to {outputs}", f"upsample{rank}d", options,
-                  {"x": Made(rng.choice([1, 2]), rng.choice([1, 2]), *sizes)}, lambda x: layer(x))
+            g.run(
+                f"upsample{rank}d {mode} {'' if align is None else f'align {align} '}{number} {sizes} to {outputs}",
+                f"upsample{rank}d",
+                options,
+                {"x": Made(rng.choice([1, 2]), rng.choice([1, 2]), *sizes)},
+                lambda x: layer(x),
+            )
             number += 1
 
 
@@ -162,16 +226,46 @@ class Named(nn.Module):
 
 
 def separable_parts():
-    for number, (channels, times, kernel, padding, length) in enumerate([(3, 1, 3, 1, 7), (4, 2, 5, 0, 9), (2, 3, 1, 0, 4), (1, 2, 4, 2, 6), (5, 1, 3, 3, 1)]):
+    for number, (channels, times, kernel, padding, length) in enumerate(
+        [(3, 1, 3, 1, 7), (4, 2, 5, 0, 9), (2, 3, 1, 0, 4), (1, 2, 4, 2, 6), (5, 1, 3, 3, 1)]
+    ):
         for batch in (None, 2):
-            options = dict(in_channels=channels, out_channels=channels * times, kernel_size=[kernel], padding=[padding])
+            options = dict(
+                in_channels=channels, out_channels=channels * times, kernel_size=[kernel], padding=[padding]
+            )
             layer = Named(nn.Conv1d(**options, groups=channels))
-            run_layer(f"depthwise {number} {'unbatched' if batch is None else ''}", "DepthWiseConv1d", options, layer, batch_shape(channels, [length], batch))
+            run_layer(
+                f"depthwise {number} {'unbatched' if batch is None else ''}",
+                "DepthWiseConv1d",
+                options,
+                layer,
+                batch_shape(channels, [length], batch),
+            )
     for number, (fan_in, fan_out, stride, padding, bias, kernel, length) in enumerate(
-            [(3, 5, 1, 0, True, 1, 6), (4, 2, 2, 0, False, 1, 7), (2, 3, 1, 1, True, 1, 5), (2, 2, 3, 2, True, 3, 8), (1, 1, 1, 0, False, 1, 1)]):
+        [
+            (3, 5, 1, 0, True, 1, 6),
+            (4, 2, 2, 0, False, 1, 7),
+            (2, 3, 1, 1, True, 1, 5),
+            (2, 2, 3, 2, True, 3, 8),
+            (1, 1, 1, 0, False, 1, 1),
+        ]
+    ):
         for batch in (None, 2):
-            options = dict(in_channels=fan_in, out_channels=fan_out, stride=[stride], padding=[padding], bias=bias, kernel_size=[kernel])
-            run_layer(f"pointwise {number} {'unbatched' if batch is None else ''}", "PointwiseConv1d", options, Named(nn.Conv1d(**options)), batch_shape(fan_in, [length], batch))
+            options = dict(
+                in_channels=fan_in,
+                out_channels=fan_out,
+                stride=[stride],
+                padding=[padding],
+                bias=bias,
+                kernel_size=[kernel],
+            )
+            run_layer(
+                f"pointwise {number} {'unbatched' if batch is None else ''}",
+                "PointwiseConv1d",
+                options,
+                Named(nn.Conv1d(**options)),
+                batch_shape(fan_in, [length], batch),
+            )
 
 
 for axes in (1, 2, 3):

@@ -22,8 +22,11 @@ def activation(kind, planes):
 
 
 def upsample(rank, stride, output_size):
-    size = dict(size=output_size) if output_size is not None else dict(
-        scale_factor=tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * rank)
+    size = (
+        dict(size=output_size)
+        if output_size is not None
+        else dict(scale_factor=tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * rank)
+    )
     return nn.Upsample(**size, mode=INTERPOLATION[rank], align_corners=True)
 
 
@@ -32,11 +35,24 @@ def is_strided(stride, output_size, scaler):
     return max(strides) > 1 or (scaler == "up" and output_size is not None)
 
 
-def branch(rank, in_planes, out_planes, kernel_size=3, stride=1, padding=1, output_size=None, normalizer="pinst",
-           activator="prelu", layer_order="new", scaler="down"):
+def branch(
+    rank,
+    in_planes,
+    out_planes,
+    kernel_size=3,
+    stride=1,
+    padding=1,
+    output_size=None,
+    normalizer="pinst",
+    activator="prelu",
+    layer_order="new",
+    scaler="down",
+):
     raised = scaler == "up" and is_strided(stride, output_size, scaler)
     bare = normalizer == "null"
-    conv = CONV[rank](in_planes, out_planes, kernel_size, stride=1 if raised else stride, padding=padding, bias=bare)
+    conv = CONV[rank](
+        in_planes, out_planes, kernel_size, stride=1 if raised else stride, padding=padding, bias=bare
+    )
     scaled = ([upsample(rank, stride, output_size)] if raised else []) + [conv]
     if bare:
         parts = scaled + activation(activator, out_planes)
@@ -67,13 +83,35 @@ class ConvModern(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, rank, in_planes, out_planes, stages, stride=1, output_size=None, normalizer="pinst", scaler="down",
-                 **style):
+    def __init__(
+        self,
+        rank,
+        in_planes,
+        out_planes,
+        stages,
+        stride=1,
+        output_size=None,
+        normalizer="pinst",
+        scaler="down",
+        **style,
+    ):
         super().__init__()
         scaling = dict(stride=stride, output_size=output_size, scaler=scaler)
         for name, (planes_in, planes_out, kernel_size, padding, scales) in stages.items():
-            setattr(self, name, branch(rank, planes_in, planes_out, kernel_size=kernel_size, padding=padding,
-                                       normalizer=normalizer, **style, **(scaling if scales else {})))
+            setattr(
+                self,
+                name,
+                branch(
+                    rank,
+                    planes_in,
+                    planes_out,
+                    kernel_size=kernel_size,
+                    padding=padding,
+                    normalizer=normalizer,
+                    **style,
+                    **(scaling if scales else {}),
+                ),
+            )
         self.in_node = shortcut(rank, in_planes, out_planes, stride, output_size, normalizer, scaler)
 
     def forward(self, x):
@@ -86,17 +124,31 @@ class Block(nn.Module):
 
 class BlockPlain(Block):
     def __init__(self, rank, in_planes, out_planes, kernel_size=3, padding=1, **options):
-        super().__init__(rank, in_planes, out_planes, {
-            "conv1": (in_planes, in_planes, kernel_size, padding, False),
-            "conv2": (in_planes, out_planes, kernel_size, padding, True)}, **options)
+        super().__init__(
+            rank,
+            in_planes,
+            out_planes,
+            {
+                "conv1": (in_planes, in_planes, kernel_size, padding, False),
+                "conv2": (in_planes, out_planes, kernel_size, padding, True),
+            },
+            **options,
+        )
 
 
 class BlockBottleneck(Block):
     def __init__(self, rank, in_planes, out_planes, kernel_size=3, padding=1, **options):
-        super().__init__(rank, in_planes, out_planes, {
-            "conv1": (in_planes, in_planes, 1, 0, False),
-            "conv2": (in_planes, in_planes, kernel_size, padding, True),
-            "conv3": (in_planes, out_planes, 1, 0, False)}, **options)
+        super().__init__(
+            rank,
+            in_planes,
+            out_planes,
+            {
+                "conv1": (in_planes, in_planes, 1, 0, False),
+                "conv2": (in_planes, in_planes, kernel_size, padding, True),
+                "conv3": (in_planes, out_planes, 1, 0, False),
+            },
+            **options,
+        )
 
 
 UNIT = {"conv": ConvModern, "plain": BlockPlain, "bottleneck": BlockBottleneck}
@@ -105,7 +157,19 @@ UNIT = {"conv": ConvModern, "plain": BlockPlain, "bottleneck": BlockBottleneck}
 class Stack(nn.Module):
     """`level` units in a row; the last one changes the scale. `extra` planes come in by a skip connection."""
 
-    def __init__(self, rank, family, in_planes, out_planes, level, geometry, hidden=None, extra=0, scaler="down", stride=None):
+    def __init__(
+        self,
+        rank,
+        family,
+        in_planes,
+        out_planes,
+        level,
+        geometry,
+        hidden=None,
+        extra=0,
+        scaler="down",
+        stride=None,
+    ):
         super().__init__()
         kernel_size, padding, usual_stride = geometry
         hidden = hidden or out_planes
@@ -113,9 +177,17 @@ class Stack(nn.Module):
         first = in_planes + extra
         self.conv_list = nn.ModuleList(
             UNIT[family](rank, first if i == 0 else hidden, hidden, kernel_size=kernel_size, padding=padding)
-            for i in range(level - 1))
-        self.conv_scale = UNIT[family](rank, hidden if level > 1 else first, out_planes, kernel_size=kernel_size,
-                                       padding=padding, stride=usual_stride if stride is None else stride, scaler=scaler)
+            for i in range(level - 1)
+        )
+        self.conv_scale = UNIT[family](
+            rank,
+            hidden if level > 1 else first,
+            out_planes,
+            kernel_size=kernel_size,
+            padding=padding,
+            stride=usual_stride if stride is None else stride,
+            scaler=scaler,
+        )
 
     def forward(self, x, skip=None):
         """The output, and what goes into the last unit (the skip connection of a U-Net)."""
@@ -146,7 +218,9 @@ def geometry(kernel_size, plus=0):
 class Hourglass(nn.Module):
     """UNet (skips=True) and AE (skips=False). `repaired`: see unet_spec.md, section 7."""
 
-    def __init__(self, rank, family, channel, layers, skips, kernel_size=3, in_planes=1, out_planes=1, repaired=False):
+    def __init__(
+        self, rank, family, channel, layers, skips, kernel_size=3, in_planes=1, out_planes=1, repaired=False
+    ):
         super().__init__()
         if len(layers) < 2:
             raise ValueError("layers: at least 2 stages")
@@ -162,13 +236,29 @@ class Hourglass(nn.Module):
             self.conv_down_list.append(Stack(rank, family, channel, wider, level, usual))
             extras.append(0 if not skips else channel if repaired and level == 1 else wider)
             channel = wider
-        self.conv_middle_up = Stack(rank, family, channel, channel, layers[-1], usual, hidden=2 * channel, scaler="up")
+        self.conv_middle_up = Stack(
+            rank, family, channel, channel, layers[-1], usual, hidden=2 * channel, scaler="up"
+        )
         for level in layers[-2:0:-1]:
-            self.conv_up_list.append(Stack(rank, family, channel, channel // 2, level, usual, hidden=channel,
-                                           extra=extras.pop(), scaler="up"))
+            self.conv_up_list.append(
+                Stack(
+                    rank,
+                    family,
+                    channel,
+                    channel // 2,
+                    level,
+                    usual,
+                    hidden=channel,
+                    extra=extras.pop(),
+                    scaler="up",
+                )
+            )
             channel //= 2
-        self.conv_up_list.append(Stack(rank, family, channel, channel, layers[0], usual, hidden=channel,
-                                       extra=extras.pop(), stride=1))
+        self.conv_up_list.append(
+            Stack(
+                rank, family, channel, channel, layers[0], usual, hidden=channel, extra=extras.pop(), stride=1
+            )
+        )
         self.conv_final = CONV[rank](channel, out_planes, size, padding=padding)
 
     def forward(self, x):
@@ -220,7 +310,8 @@ class DecoderNet(nn.Module):
         self.conv_first = CONV[rank](planes[0], planes[0], usual[0], padding=usual[1], bias=False)
         self.netbody = nn.ModuleList(
             Stack(rank, family, before, after, level, usual, scaler="up")
-            for before, after, level in zip(planes, planes[1:] + planes[-1:], layers))
+            for before, after, level in zip(planes, planes[1:] + planes[-1:], layers)
+        )
         self.conv_last = CONV[rank](channel, out_planes, size, padding=padding)
 
     def forward(self, x):
@@ -234,16 +325,53 @@ class DecoderNet(nn.Module):
 
 # family, layers; the first stage has 64 channels
 PRESETS = {
-    "conv": {"unet12": [2] * 3, "unet16": [2] * 4, "unet17": [3] * 3, "unet23": [3] * 4, "unet29": [3] * 5,
-             "ae12": [2] * 3, "ae16": [2] * 4, "ae17": [3] * 3, "ae23": [3] * 4, "ae29": [3] * 5,
-             "encnet12": [2] * 5, "encnet15": [2, 2, 3, 3, 3], "encnet17": [3] * 5, "encnet22": [4] * 5,
-             "decnet13": [2] * 5, "decnet16": [3, 3, 2, 2, 2], "decnet18": [3] * 5, "decnet23": [4] * 5},
-    "resnet": {"unet16": [2, 1, 1], "unet32": [2] * 3, "unet44": [2] * 4, "unet65": [3] * 4, "unet83": [3] * 5,
-               "ae16": [2, 1, 1], "ae32": [2] * 3, "ae44": [2] * 4, "ae65": [3] * 4, "ae83": [3] * 5,
-               "encnet12": [1] * 5, "encnet32": [2] * 5, "encnet47": [3] * 5, "encnet62": [4] * 5,
-               "decnet13": [1] * 5, "decnet33": [2] * 5, "decnet48": [3] * 5, "decnet63": [4] * 5},
+    "conv": {
+        "unet12": [2] * 3,
+        "unet16": [2] * 4,
+        "unet17": [3] * 3,
+        "unet23": [3] * 4,
+        "unet29": [3] * 5,
+        "ae12": [2] * 3,
+        "ae16": [2] * 4,
+        "ae17": [3] * 3,
+        "ae23": [3] * 4,
+        "ae29": [3] * 5,
+        "encnet12": [2] * 5,
+        "encnet15": [2, 2, 3, 3, 3],
+        "encnet17": [3] * 5,
+        "encnet22": [4] * 5,
+        "decnet13": [2] * 5,
+        "decnet16": [3, 3, 2, 2, 2],
+        "decnet18": [3] * 5,
+        "decnet23": [4] * 5,
+    },
+    "resnet": {
+        "unet16": [2, 1, 1],
+        "unet32": [2] * 3,
+        "unet44": [2] * 4,
+        "unet65": [3] * 4,
+        "unet83": [3] * 5,
+        "ae16": [2, 1, 1],
+        "ae32": [2] * 3,
+        "ae44": [2] * 4,
+        "ae65": [3] * 4,
+        "ae83": [3] * 5,
+        "encnet12": [1] * 5,
+        "encnet32": [2] * 5,
+        "encnet47": [3] * 5,
+        "encnet62": [4] * 5,
+        "decnet13": [1] * 5,
+        "decnet33": [2] * 5,
+        "decnet48": [3] * 5,
+        "decnet63": [4] * 5,
+    },
 }
-PLAIN_PRESETS = ("unet16", "ae16", "encnet12", "decnet13")  # of the residual family; its others are bottleneck
+PLAIN_PRESETS = (
+    "unet16",
+    "ae16",
+    "encnet12",
+    "decnet13",
+)  # of the residual family; its others are bottleneck
 
 
 def preset_family(package, name):
