@@ -34,6 +34,7 @@ class Shape {
   Shape slice(int begin, int end) const;
   Shape append(std::int64_t size) const;
 
+  operator std::span<const std::int64_t>() const { return {begin(), static_cast<std::size_t>(rank_)}; }
   const std::int64_t* begin() const { return sizes_.data(); }
   const std::int64_t* end() const { return sizes_.data() + rank_; }
   bool operator==(const Shape& other) const;

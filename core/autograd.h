@@ -1,0 +1,149 @@
+#pragma once
+
+#include <evenkeel/core/tensor.h>
+
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+namespace evenkeel {
+
+class Grads;
+
+/// Turns the gradient of an op's output into gradients of its inputs.
+using BackwardFunction = std::function<void(const Tensor& grad_output, Grads& grads)>;
+
+/// While it lives, this thread records no graph.
+class NoGradScope {
+ public:
+  NoGradScope();
+  ~NoGradScope();
+  NoGradScope(const NoGradScope&) = delete;
+  NoGradScope& operator=(const NoGradScope&) = delete;
+
+ private:
+  bool outer_;
+};
+
+/// While it lives, this thread records a graph, also inside a NoGradScope.
+class EnableGradScope {
+ public:
+  explicit EnableGradScope(bool enable = true);
+  ~EnableGradScope();
+  EnableGradScope(const EnableGradScope&) = delete;
+  EnableGradScope& operator=(const EnableGradScope&) = delete;
+
+ private:
+  bool outer_;
+};
+
+/// Whether this thread records a graph.
+bool grad_enabled();
+
+/// While it lives, this thread checks the output of every op and every gradient, and throws ValueError with
+/// op and layer path where the first NaN or Inf arose.
+class AnomalyScope {
+ public:
+  AnomalyScope();
+  ~AnomalyScope();
+  AnomalyScope(const AnomalyScope&) = delete;
+  AnomalyScope& operator=(const AnomalyScope&) = delete;
+
+ private:
+  bool outer_;
+};
+
+/// d(sum of outputs·grad_outputs)/d(input) for each input, without touching any grad(). Undefined where an
+/// input was not used. `grad_outputs` may be empty if every output holds one element.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs = {}, const BackwardOptions& options = {});
+
+/// Makes `output` the result of op `op` (a string literal) on `inputs`: from here on `backward` is its
+/// gradient. Without a NoGradScope and if an input needs a gradient; else `output` is returned as it is.
+Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor output, BackwardFunction backward);
+Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward);
+
+/// An input or output that a backward function keeps. get() throws GradError if it was changed in place
+/// since.
+class Saved {
+ public:
+  Saved() = default;
+  /// Keeps nothing if `wanted` is false.
+  explicit Saved(const Tensor& tensor, bool wanted = true);
+  /// Keeps the op's own output (no cycle: the graph is joined again when it is read).
+  static Saved output(const Tensor& tensor);
+  /// The tensor; with its graph if the backward is itself recorded.
+  Tensor get(const Grads& grads) const;
+
+ private:
+  Tensor tensor_;
+  std::uint64_t version_ = 0;
+  bool is_output_ = false;
+};
+
+namespace detail {
+
+struct Edge {
+  std::shared_ptr<Node> node;        // an op's output, or
+  std::shared_ptr<TensorImpl> leaf;  // a leaf; both null: no gradient wanted
+};
+
+/// One recorded op; its output is known by shape and type only.
+struct Node {
+  const char* op = "";
+  std::uint64_t sequence = 0;
+  std::vector<Edge> inputs;
+  BackwardFunction backward;
+  Shape shape;
+  DType dtype = DType::f32;
+  bool freed = false;
+  std::vector<GradHook> hooks;
+  std::weak_ptr<TensorImpl> retained;
+  std::string layer_path;  // in anomaly mode only
+};
+
+/// Told of every op that this thread computes inside modules, recorded or not.
+class OpObserver {
+ public:
+  virtual ~OpObserver() = default;
+  virtual void on_op(const char* op, const Tensor& output) = 0;
+};
+/// Sets this thread's observer and returns the one before; null for none.
+OpObserver* set_op_observer(OpObserver* observer);
+
+class Engine;
+
+}  // namespace detail
+
+/// The gradients that a backward function hands on. Every way of handing on accumulates.
+class Grads {
+ public:
+  /// Whether the gradient of input `input` is wanted.
+  bool wants(std::size_t input) const;
+  /// Adds `gradient`, which has the input's shape and type.
+  void add(std::size_t input, Tensor gradient);
+
+  struct Into {
+    Tensor gradient;  ///< write here: overwrite if beta is 0, add if it is 1
+    int beta;
+  };
+  /// The input's gradient, for a kernel to write into. GradError in a backward that is itself recorded:
+  /// the op has no double backward.
+  Into into(std::size_t input);
+
+  /// Whether the backward is itself recorded (double backward). Then only add() may be used.
+  bool create_graph() const { return create_graph_; }
+  const std::shared_ptr<detail::Node>& node() const { return node_; }
+
+ private:
+  friend class detail::Engine;
+  Grads(detail::Engine& engine, std::shared_ptr<detail::Node> node, bool create_graph)
+      : engine_(engine), node_(std::move(node)), create_graph_(create_graph) {}
+
+  detail::Engine& engine_;
+  std::shared_ptr<detail::Node> node_;
+  bool create_graph_;
+};
+
+}  // namespace evenkeel

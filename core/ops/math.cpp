@@ -1,0 +1,201 @@
+#include <evenkeel/core/autograd.h>
+#include <evenkeel/core/kernels/elementwise.h>
+#include <evenkeel/core/ops.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace evenkeel {
+
+namespace {
+
+enum class Reads { input, output };
+
+template <class F>
+Tensor map(const char* op, const Tensor& x, F f) {
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
+  detail::dispatch_floating(
+      op, x.dtype(), [&]<class T>() { kernels::unary(x.numel(), x.data<T>(), out.mutable_data<T>(), f); });
+  return out;
+}
+
+/// An elementwise op as data. `Op` has `name`, `reads`, the value `f`, the slope `df` of what it reads, and
+/// `slope`, the same slope in ops for double backward.
+template <class Op>
+Tensor elementwise(const Tensor& x, Op op = {}) {
+  const Tensor out = map(Op::name, x, [op](auto value) { return op.f(value); });
+  return record(
+      Op::name, {x}, out,
+      [op, saved = Op::reads == Reads::input ? Saved(x) : Saved::output(out)](const Tensor& gy,
+                                                                              Grads& grads) {
+        const Tensor read = saved.get(grads);
+        if (grads.create_graph()) return grads.add(0, gy * op.slope(read));
+        const auto [gradient, beta] = grads.into(0);
+        detail::dispatch_floating(Op::name, gy.dtype(), [&, gx = gradient, add = beta]<class T>() mutable {
+          const T* in = read.data<T>();
+          const T* upstream = gy.data<T>();
+          T* values = gx.template mutable_data<T>();
+          if (add == 0)
+            kernels::map(gy.numel(), [=](std::int64_t i) { values[i] = upstream[i] * op.df(in[i]); });
+          else
+            kernels::map(gy.numel(), [=](std::int64_t i) { values[i] += upstream[i] * op.df(in[i]); });
+        });
+      });
+}
+
+struct Exp {
+  static constexpr auto name = "exp";
+  static constexpr auto reads = Reads::output;
+  static auto f(auto x) { return std::exp(x); }
+  static auto df(auto y) { return y; }
+  static Tensor slope(const Tensor& y) { return y; }
+};
+
+struct Log {
+  static constexpr auto name = "log";
+  static constexpr auto reads = Reads::input;
+  static auto f(auto x) { return std::log(x); }
+  static auto df(auto x) { return 1 / x; }
+  static Tensor slope(const Tensor& x) { return pow(x, -1); }
+};
+
+struct Sqrt {
+  static constexpr auto name = "sqrt";
+  static constexpr auto reads = Reads::output;
+  static auto f(auto x) { return std::sqrt(x); }
+  static auto df(auto y) { return decltype(y)(0.5) / y; }
+  static Tensor slope(const Tensor& y) { return 0.5 * pow(y, -1); }
+};
+
+/// sign(x), whose own slope is 0.
+Tensor sign(const Tensor& x) {
+  return map("sign", x, [](auto v) { return static_cast<decltype(v)>((v > 0) - (v < 0)); });
+}
+
+struct Abs {
+  static constexpr auto name = "abs";
+  static constexpr auto reads = Reads::input;
+  static auto f(auto x) { return std::abs(x); }
+  static auto df(auto x) { return static_cast<decltype(x)>((x > 0) - (x < 0)); }
+  static Tensor slope(const Tensor& x) { return sign(x); }
+};
+
+struct Pow {
+  static constexpr auto name = "pow";
+  static constexpr auto reads = Reads::input;
+  double exponent;
+  auto f(auto x) const { return std::pow(x, static_cast<decltype(x)>(exponent)); }
+  auto df(auto x) const {
+    using T = decltype(x);
+    return exponent == 0 ? T(0) : static_cast<T>(exponent) * std::pow(x, static_cast<T>(exponent - 1));
+  }
+  Tensor slope(const Tensor& x) const { return exponent * pow(x, exponent - 1); }
+};
+
+struct Sigmoid {
+  static constexpr auto name = "sigmoid";
+  static constexpr auto reads = Reads::output;
+  static auto f(auto x) { return 1 / (1 + std::exp(-x)); }
+  static auto df(auto y) { return y * (1 - y); }
+  static Tensor slope(const Tensor& y) { return y * (1 - y); }
+};
+
+struct Tanh {
+  static constexpr auto name = "tanh";
+  static constexpr auto reads = Reads::output;
+  static auto f(auto x) { return std::tanh(x); }
+  static auto df(auto y) { return 1 - y * y; }
+  static Tensor slope(const Tensor& y) { return 1 - y * y; }
+};
+
+struct Relu {
+  static constexpr auto name = "relu";
+  static constexpr auto reads = Reads::output;
+  // Not (x > 0 ? x : 0): a NaN must not vanish.
+  static auto f(auto x) { return x < 0 ? decltype(x)(0) : x; }
+  static auto df(auto y) { return static_cast<decltype(y)>(y > 0); }
+  static Tensor slope(const Tensor& y) { return sign(y); }
+};
+
+struct Silu {
+  static constexpr auto name = "silu";
+  static constexpr auto reads = Reads::input;
+  static auto f(auto x) { return x * Sigmoid::f(x); }
+  static auto df(auto x) {
+    const auto s = Sigmoid::f(x);
+    return s * (1 + x * (1 - s));
+  }
+  static Tensor slope(const Tensor& x) {
+    const Tensor s = sigmoid(x);
+    return s * (1 + x * (1 - s));
+  }
+};
+
+constexpr double kRootHalf = std::numbers::sqrt2 / 2;
+constexpr double kNormalPeak = std::numbers::inv_sqrtpi * kRootHalf;
+
+struct Gelu {
+  static constexpr auto name = "gelu";
+  static constexpr auto reads = Reads::input;
+  static auto cdf(auto x) {
+    using T = decltype(x);
+    return T(0.5) * std::erfc(-x * T(kRootHalf));
+  }
+  static auto f(auto x) { return x * cdf(x); }
+  static auto df(auto x) {
+    using T = decltype(x);
+    return cdf(x) + x * T(kNormalPeak) * std::exp(T(-0.5) * x * x);
+  }
+  static Tensor slope(const Tensor& x);
+};
+
+/// Φ(x), the normal distribution function.
+struct NormalCdf {
+  static constexpr auto name = "normal_cdf";
+  static constexpr auto reads = Reads::input;
+  static auto f(auto x) { return Gelu::cdf(x); }
+  static auto df(auto x) {
+    using T = decltype(x);
+    return T(kNormalPeak) * std::exp(T(-0.5) * x * x);
+  }
+  static Tensor slope(const Tensor& x) { return kNormalPeak * exp(-0.5 * (x * x)); }
+};
+
+Tensor Gelu::slope(const Tensor& x) { return elementwise<NormalCdf>(x) + x * NormalCdf::slope(x); }
+
+struct GeluTanh {
+  static constexpr auto name = "gelu_tanh";
+  static constexpr auto reads = Reads::input;
+  static constexpr double kBeta = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  static constexpr double kCubic = 0.044715;
+  static auto f(auto x) {
+    using T = decltype(x);
+    return T(0.5) * x * (1 + std::tanh(T(kBeta) * (x + T(kCubic) * x * x * x)));
+  }
+  static auto df(auto x) {
+    using T = decltype(x);
+    const T t = std::tanh(T(kBeta) * (x + T(kCubic) * x * x * x));
+    return T(0.5) * (1 + t) + T(0.5) * x * (1 - t * t) * T(kBeta) * (1 + 3 * T(kCubic) * x * x);
+  }
+  static Tensor slope(const Tensor& x) {
+    const Tensor t = tanh(kBeta * (x + kCubic * (x * x * x)));
+    return 0.5 * (1 + t) + (0.5 * kBeta) * (x * (1 - t * t) * (1 + 3 * kCubic * (x * x)));
+  }
+};
+
+}  // namespace
+
+Tensor exp(const Tensor& x) { return elementwise<Exp>(x); }
+Tensor log(const Tensor& x) { return elementwise<Log>(x); }
+Tensor sqrt(const Tensor& x) { return elementwise<Sqrt>(x); }
+Tensor abs(const Tensor& x) { return elementwise<Abs>(x); }
+Tensor pow(const Tensor& x, double exponent) { return elementwise<Pow>(x, {exponent}); }
+Tensor sigmoid(const Tensor& x) { return elementwise<Sigmoid>(x); }
+Tensor tanh(const Tensor& x) { return elementwise<Tanh>(x); }
+Tensor relu(const Tensor& x) { return elementwise<Relu>(x); }
+Tensor silu(const Tensor& x) { return elementwise<Silu>(x); }
+Tensor gelu(const Tensor& x, GeluApproximation approximation) {
+  return approximation == GeluApproximation::tanh ? elementwise<GeluTanh>(x) : elementwise<Gelu>(x);
+}
+
+}  // namespace evenkeel

@@ -1,0 +1,16 @@
+#pragma once
+
+// Everything: #include <evenkeel/evenkeel.h>, namespace ek = evenkeel.
+
+#include <evenkeel/core/autograd.h>
+#include <evenkeel/core/error.h>
+#include <evenkeel/core/gradcheck.h>
+#include <evenkeel/core/ops.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/random.h>
+#include <evenkeel/core/tensor.h>
+#include <evenkeel/nn/init.h>
+#include <evenkeel/nn/linear.h>
+#include <evenkeel/nn/module.h>
+#include <evenkeel/nn/sequential.h>
+#include <evenkeel/optim/clip.h>
