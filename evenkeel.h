@@ -13,4 +13,8 @@
 #include <evenkeel/nn/linear.h>
 #include <evenkeel/nn/module.h>
 #include <evenkeel/nn/sequential.h>
+#include <evenkeel/optim/adam.h>
 #include <evenkeel/optim/clip.h>
+#include <evenkeel/optim/optimizer.h>
+#include <evenkeel/optim/schedule.h>
+#include <evenkeel/optim/sgd.h>

@@ -14,7 +14,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::vector<nn::NamedParameter> number(const std::vector<nn::Parameter>& parameters) {
   std::vector<nn::NamedParameter> named;
-  for (const nn::Parameter& parameter : parameters) named.push_back({std::to_string(named.size()), parameter});
+  for (const nn::Parameter& parameter : parameters)
+    named.push_back({std::to_string(named.size()), parameter});
   return named;
 }
 
@@ -22,17 +23,11 @@ std::vector<nn::NamedParameter> number(const std::vector<nn::Parameter>& paramet
 
 void detail::check_range(const char* optimizer, const char* name, double value, double low, double high) {
   if (!(value >= low && value < high))
-    throw ConfigError(
-        fmt::format("[{}] expected {} of at least {} and below {}, got {}", optimizer, name, low, high, value));
+    throw ConfigError(fmt::format("[{}] expected {} of at least {} and below {}, got {}", optimizer, name,
+                                  low, high, value));
 }
 
-ParamGroup::ParamGroup(std::vector<nn::NamedParameter> named, std::optional<double> rate,
-                       std::optional<double> decay)
-    : parameters(std::move(named)), lr(rate), weight_decay(decay) {}
-
-ParamGroup::ParamGroup(const std::vector<nn::Parameter>& unnamed, std::optional<double> rate,
-                       std::optional<double> decay)
-    : ParamGroup(number(unnamed), rate, decay) {}
+ParamGroups::ParamGroups(const std::vector<nn::Parameter>& unnamed) : ParamGroups(number(unnamed)) {}
 
 void Optimizer::add_group(const ParamGroup& group, double lr, double weight_decay) {
   Group made{group.parameters,

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,27 +22,21 @@ using LrScale = std::function<double(const nn::NamedParameter&, StepRule)>;
 
 /// Some parameters, and their settings where these are not the optimiser's.
 struct ParamGroup {
-  ParamGroup() = default;
-  /// From module.named_parameters(): errors and checkpoints then name the parameters.
-  ParamGroup(std::vector<nn::NamedParameter> named, std::optional<double> rate = {},
-             std::optional<double> decay = {});
-  /// From module.parameters(): they are named by their numbers.
-  ParamGroup(const std::vector<nn::Parameter>& unnamed, std::optional<double> rate = {},
-             std::optional<double> decay = {});
-
   std::vector<nn::NamedParameter> parameters;
-  std::optional<double> lr;
-  std::optional<double> weight_decay;
-  LrScale lr_scale;                       ///< 1 for all if empty
+  std::optional<double> lr = {};
+  std::optional<double> weight_decay = {};
+  LrScale lr_scale = {};                  ///< 1 for all if empty
   bool independent_weight_decay = false;  ///< a step decays by weight_decay, whatever the base rate is
 };
 
-/// Groups of parameters, from one group or several, so that all constructors take either.
+/// What an optimiser takes: one group or several, module.named_parameters() (errors and checkpoints then name
+/// the parameters), or module.parameters() (they are named by their numbers).
 struct ParamGroups : std::vector<ParamGroup> {
-  ParamGroups(ParamGroup group) : std::vector<ParamGroup>{std::move(group)} {}
-  ParamGroups(std::vector<nn::NamedParameter> named) : ParamGroups(ParamGroup(std::move(named))) {}
-  ParamGroups(const std::vector<nn::Parameter>& unnamed) : ParamGroups(ParamGroup(unnamed)) {}
+  ParamGroups(std::initializer_list<ParamGroup> groups) : std::vector<ParamGroup>(groups) {}
   ParamGroups(std::vector<ParamGroup> groups) : std::vector<ParamGroup>(std::move(groups)) {}
+  ParamGroups(ParamGroup group) : ParamGroups({std::move(group)}) {}
+  ParamGroups(std::vector<nn::NamedParameter> named) : ParamGroups({ParamGroup{std::move(named)}}) {}
+  ParamGroups(const std::vector<nn::Parameter>& unnamed);
 };
 
 /// Base of all optimisers: holds parameters in groups, and each parameter's state.
@@ -61,8 +56,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Changes every trainable parameter by its gradient and clears the gradients. GradError, before anything is
-  /// changed, if one has no gradient. Frozen parameters (requires_grad off) are passed over.
+  /// Changes every trainable parameter by its gradient and clears the gradients. GradError, before anything
+  /// is changed, if one has no gradient. Frozen parameters (requires_grad off) are passed over.
   void step();
   void zero_grad();
 
