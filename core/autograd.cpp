@@ -56,14 +56,14 @@ bool is_unique(const Tensor& tensor) {
   return tensor.impl_ptr().use_count() == 1 && tensor.impl_ptr()->storage.use_count() == 1;
 }
 
-template <class Inputs>
-Tensor record_op(const char* op, const Inputs& inputs, Tensor output, BackwardFunction&& backward) {
-  if (observer != nullptr) observer->on_op(op, output);
+Tensor record_op(const char* op, std::span<const Tensor> inputs, Tensor output, BackwardFunction&& backward) {
   if (anomaly && !all_finite(output))
     throw ValueError(std::string("[") + op + "] expected finite values, got NaN or Inf in the output");
   if (!recording ||
-      std::none_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); }))
+      std::none_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); })) {
+    if (observer != nullptr) observer->on_op(op, inputs, output);
     return output;
+  }
   std::shared_ptr<detail::Node> node(new detail::Node, free_node);
   node->op = op;
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
@@ -82,6 +82,7 @@ Tensor record_op(const char* op, const Inputs& inputs, Tensor output, BackwardFu
   node->dtype = output.dtype();
   if (anomaly) node->layer_path = current_layer_path();
   output.impl_ptr()->node = std::move(node);
+  if (observer != nullptr) observer->on_op(op, inputs, output);
   return output;
 }
 
@@ -100,7 +101,7 @@ detail::OpObserver* detail::set_op_observer(OpObserver* next) { return std::exch
 
 Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor output,
               BackwardFunction backward) {
-  return record_op(op, inputs, std::move(output), std::move(backward));
+  return record_op(op, {inputs.begin(), inputs.size()}, std::move(output), std::move(backward));
 }
 
 Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward) {
@@ -252,7 +253,9 @@ class Engine {
       captured->second = gradient;
     if (const auto retained = node->retained.lock()) store(*retained, gradient);
     Grads grads(*this, node, create_graph_);
+    if (observer != nullptr) observer->on_gradient(*node, gradient);
     node->backward(gradient, grads);
+    if (observer != nullptr) observer->on_backward(*node);
     if (anomaly) check_finite(*node);
     if (retain_graph_) return;
     node->freed = true;

@@ -103,11 +103,17 @@ struct Node {
   std::string layer_path;  // in anomaly mode only
 };
 
-/// Told of every op that this thread computes inside modules, recorded or not.
+/// Told of every op that this thread computes, and of every gradient on its way back.
 class OpObserver {
  public:
   virtual ~OpObserver() = default;
-  virtual void on_op(const char* op, const Tensor& output) = 0;
+  /// An op is computed, in the layer current_layer_path(). Its node is output.impl_ptr()->node, null if the
+  /// op was not recorded.
+  virtual void on_op(const char* op, std::span<const Tensor> inputs, const Tensor& output) = 0;
+  /// The gradient of the node's output is complete; the node's backward comes next.
+  virtual void on_gradient(const Node& node, const Tensor& gradient) = 0;
+  /// The node's backward has run.
+  virtual void on_backward(const Node& node) = 0;
 };
 /// Sets this thread's observer and returns the one before; null for none.
 OpObserver* set_op_observer(OpObserver* observer);
