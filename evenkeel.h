@@ -18,3 +18,8 @@
 #include <evenkeel/optim/optimizer.h>
 #include <evenkeel/optim/schedule.h>
 #include <evenkeel/optim/sgd.h>
+#include <evenkeel/report/json_lines.h>
+#include <evenkeel/report/progress.h>
+#include <evenkeel/report/svg.h>
+#include <evenkeel/report/table.h>
+#include <evenkeel/report/text.h>

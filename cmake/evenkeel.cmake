@@ -1,7 +1,13 @@
 # Flags that every target of the project shares.
 add_library(evenkeel_flags INTERFACE)
 target_compile_features(evenkeel_flags INTERFACE cxx_std_20)
-target_compile_options(evenkeel_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+target_compile_options(evenkeel_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow)
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(evenkeel_flags INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(evenkeel_flags INTERFACE -Wno-restrict)  # false alarms on std::string, GCC bug 105651
+endif()
 if(EVENKEEL_PORTABLE)
   target_compile_options(evenkeel_flags INTERFACE -march=x86-64-v2)
   target_compile_definitions(evenkeel_flags INTERFACE EVENKEEL_PORTABLE)
