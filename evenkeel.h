@@ -9,9 +9,15 @@
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/random.h>
 #include <evenkeel/core/tensor.h>
+#include <evenkeel/nn/activation.h>
+#include <evenkeel/nn/dropout.h>
+#include <evenkeel/nn/embedding.h>
+#include <evenkeel/nn/flatten.h>
 #include <evenkeel/nn/init.h>
 #include <evenkeel/nn/linear.h>
+#include <evenkeel/nn/loss.h>
 #include <evenkeel/nn/module.h>
+#include <evenkeel/nn/pooling.h>
 #include <evenkeel/nn/sequential.h>
 #include <evenkeel/optim/adam.h>
 #include <evenkeel/optim/clip.h>

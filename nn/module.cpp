@@ -66,9 +66,9 @@ Parameter Module::add_parameter(const std::string& name, const Tensor& value,
   return parameter;
 }
 
-Tensor Module::add_buffer(const std::string& name, const Tensor& value) {
+Tensor Module::add_buffer(const std::string& name, const Tensor& value, BufferKind kind) {
   check_name(name);
-  buffers_.push_back({name, value});
+  buffers_.push_back({name, value, kind});
   return value;
 }
 
@@ -102,7 +102,8 @@ std::vector<Parameter> Module::parameters() const {
 std::vector<NamedBuffer> Module::named_buffers() const {
   std::vector<NamedBuffer> all;
   visit("", [&](const std::string& prefix, const Module& module) {
-    for (const auto& [name, tensor] : module.buffers_) all.push_back({join(prefix, name), tensor});
+    for (const auto& [name, tensor, kind] : module.buffers_)
+      all.push_back({join(prefix, name), tensor, kind});
   });
   return all;
 }
@@ -146,7 +147,7 @@ void Module::to(DType dtype) {
     if (is_floating(leaf.dtype())) leaf.set_data(leaf.detach().to(dtype));
   };
   for (const auto& [name, parameter] : named_parameters()) convert(parameter);
-  for (const auto& [name, tensor] : named_buffers()) convert(tensor);
+  for (const NamedBuffer& buffer : named_buffers()) convert(buffer.tensor);
 }
 
 void Module::zero_grad() {

@@ -12,9 +12,15 @@
 
 namespace evenkeel::nn {
 
+enum class BufferKind : std::uint8_t {
+  state,        ///< part of the net, as in a PyTorch state_dict: saved with the weights
+  random_state  ///< of a random stream: saved in checkpoints only
+};
+
 struct NamedBuffer {
   std::string name;
   Tensor tensor;
+  BufferKind kind = BufferKind::state;
 };
 
 class Module;
@@ -77,7 +83,7 @@ class Module {
   /// ConfigError for a name that is taken, empty or holds a dot.
   Parameter add_parameter(const std::string& name, const Tensor& value, std::optional<MupType> mup_type = {});
   /// The buffer's tensor, which a load or to() changes behind the handle.
-  Tensor add_buffer(const std::string& name, const Tensor& value);
+  Tensor add_buffer(const std::string& name, const Tensor& value, BufferKind kind = BufferKind::state);
   /// Takes a module over as the child `name`; the reference lives as long as this module.
   template <class M>
   M& add(const std::string& name, M module) {

@@ -14,7 +14,12 @@ inline double exp(double x) { return std::exp(x); }
 inline double log(double x) { return std::log(x); }
 inline double tanh(double x) { return std::tanh(x); }
 inline double erf(double x) { return std::erf(x); }
-inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : 1 - 1 / (1 + std::exp(x)); }
+inline double sigmoid(double x) {
+  const double e = std::exp(-std::fabs(x));
+  return (x < 0 ? e : 1.0) / (1 + e);
+}
+/// Φ(x), the normal distribution function, to full relative accuracy in the left tail.
+inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
 
 namespace detail {
 
@@ -101,6 +106,18 @@ inline float erf(float x) {
   const float near = x * detail::polynomial(kNear, x * x);
   const float far = 1.0f - exp(detail::polynomial(kFar, size > 4.0f ? 4.0f : size));
   const float value = size < 0.875f ? near : std::copysign(far, x);
+  return x != x ? x : value;
+}
+
+/// Φ(-|x|) = t·P(t)·exp(-x²/2), t = 1 / (1 + |x| / 2.5): a Chebyshev fit of P over 0 ≤ |x| ≤ 14.5, where the
+/// tail leaves the range of float.
+inline float normal_cdf(float x) {
+  constexpr float kTail[] = {0.1595751047f, 0.1596462578f,  0.1329538375f, 0.0923419148f,  -0.0301418658f,
+                             0.1263134032f, -0.3829748929f, 0.3895038068f, -0.1800590307f, 0.0328414999f};
+  const float size = std::fabs(x) > 14.5f ? 14.5f : std::fabs(x);
+  const float t = 1.0f / (1.0f + 0.4f * size);
+  const float tail = t * detail::polynomial(kTail, t) * exp(-0.5f * size * size);
+  const float value = x < 0.0f ? tail : 1.0f - tail;
   return x != x ? x : value;
 }
 

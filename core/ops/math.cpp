@@ -1,5 +1,6 @@
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/kernels/elementwise.h>
+#include <evenkeel/core/kernels/vmath.h>
 #include <evenkeel/core/ops.h>
 
 #include <cmath>
@@ -8,6 +9,8 @@
 namespace evenkeel {
 
 namespace {
+
+namespace vmath = kernels::vmath;
 
 enum class Reads { input, output };
 
@@ -46,7 +49,7 @@ Tensor elementwise(const Tensor& x, Op op = {}) {
 struct Exp {
   static constexpr auto name = "exp";
   static constexpr auto reads = Reads::output;
-  static auto f(auto x) { return std::exp(x); }
+  static auto f(auto x) { return vmath::exp(x); }
   static auto df(auto y) { return y; }
   static Tensor slope(const Tensor& y) { return y; }
 };
@@ -54,7 +57,7 @@ struct Exp {
 struct Log {
   static constexpr auto name = "log";
   static constexpr auto reads = Reads::input;
-  static auto f(auto x) { return std::log(x); }
+  static auto f(auto x) { return vmath::log(x); }
   static auto df(auto x) { return 1 / x; }
   static Tensor slope(const Tensor& x) { return pow(x, -1); }
 };
@@ -95,7 +98,7 @@ struct Pow {
 struct Sigmoid {
   static constexpr auto name = "sigmoid";
   static constexpr auto reads = Reads::output;
-  static auto f(auto x) { return 1 / (1 + std::exp(-x)); }
+  static auto f(auto x) { return vmath::sigmoid(x); }
   static auto df(auto y) { return y * (1 - y); }
   static Tensor slope(const Tensor& y) { return y * (1 - y); }
 };
@@ -103,7 +106,7 @@ struct Sigmoid {
 struct Tanh {
   static constexpr auto name = "tanh";
   static constexpr auto reads = Reads::output;
-  static auto f(auto x) { return std::tanh(x); }
+  static auto f(auto x) { return vmath::tanh(x); }
   static auto df(auto y) { return 1 - y * y; }
   static Tensor slope(const Tensor& y) { return 1 - y * y; }
 };
@@ -120,9 +123,9 @@ struct Relu {
 struct Silu {
   static constexpr auto name = "silu";
   static constexpr auto reads = Reads::input;
-  static auto f(auto x) { return x * Sigmoid::f(x); }
+  static auto f(auto x) { return x * vmath::sigmoid(x); }
   static auto df(auto x) {
-    const auto s = Sigmoid::f(x);
+    const auto s = vmath::sigmoid(x);
     return s * (1 + x * (1 - s));
   }
   static Tensor slope(const Tensor& x) {
@@ -131,55 +134,50 @@ struct Silu {
   }
 };
 
-constexpr double kRootHalf = std::numbers::sqrt2 / 2;
-constexpr double kNormalPeak = std::numbers::inv_sqrtpi * kRootHalf;
+/// φ(0), the peak of the normal density.
+constexpr double kNormalPeak = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
 
-struct Gelu {
-  static constexpr auto name = "gelu";
-  static constexpr auto reads = Reads::input;
-  static auto cdf(auto x) {
-    using T = decltype(x);
-    return T(0.5) * std::erfc(-x * T(kRootHalf));
-  }
-  static auto f(auto x) { return x * cdf(x); }
-  static auto df(auto x) {
-    using T = decltype(x);
-    return cdf(x) + x * T(kNormalPeak) * std::exp(T(-0.5) * x * x);
-  }
-  static Tensor slope(const Tensor& x);
-};
+auto normal_density(auto x) {
+  using T = decltype(x);
+  return T(kNormalPeak) * vmath::exp(T(-0.5) * x * x);
+}
 
 /// Φ(x), the normal distribution function.
 struct NormalCdf {
   static constexpr auto name = "normal_cdf";
   static constexpr auto reads = Reads::input;
-  static auto f(auto x) { return Gelu::cdf(x); }
-  static auto df(auto x) {
-    using T = decltype(x);
-    return T(kNormalPeak) * std::exp(T(-0.5) * x * x);
-  }
+  static auto f(auto x) { return vmath::normal_cdf(x); }
+  static auto df(auto x) { return normal_density(x); }
   static Tensor slope(const Tensor& x) { return kNormalPeak * exp(-0.5 * (x * x)); }
 };
 
-Tensor Gelu::slope(const Tensor& x) { return elementwise<NormalCdf>(x) + x * NormalCdf::slope(x); }
+struct Gelu {
+  static constexpr auto name = "gelu";
+  static constexpr auto reads = Reads::input;
+  static auto f(auto x) { return x * vmath::normal_cdf(x); }
+  static auto df(auto x) { return vmath::normal_cdf(x) + x * normal_density(x); }
+  static Tensor slope(const Tensor& x) { return elementwise<NormalCdf>(x) + x * NormalCdf::slope(x); }
+};
 
+/// With (1 + tanh u) / 2 = sigmoid(2u), which does not cancel for negative u.
 struct GeluTanh {
   static constexpr auto name = "gelu_tanh";
   static constexpr auto reads = Reads::input;
-  static constexpr double kBeta = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  static constexpr double kBeta = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
   static constexpr double kCubic = 0.044715;
-  static auto f(auto x) {
+  static auto gate(auto x) {
     using T = decltype(x);
-    return T(0.5) * x * (1 + std::tanh(T(kBeta) * (x + T(kCubic) * x * x * x)));
+    return vmath::sigmoid(T(kBeta) * x * (1 + T(kCubic) * x * x));
   }
+  static auto f(auto x) { return x * gate(x); }
   static auto df(auto x) {
     using T = decltype(x);
-    const T t = std::tanh(T(kBeta) * (x + T(kCubic) * x * x * x));
-    return T(0.5) * (1 + t) + T(0.5) * x * (1 - t * t) * T(kBeta) * (1 + 3 * T(kCubic) * x * x);
+    const T s = gate(x);
+    return s * (1 + x * (1 - s) * T(kBeta) * (1 + 3 * T(kCubic) * x * x));
   }
   static Tensor slope(const Tensor& x) {
-    const Tensor t = tanh(kBeta * (x + kCubic * (x * x * x)));
-    return 0.5 * (1 + t) + (0.5 * kBeta) * (x * (1 - t * t) * (1 + 3 * kCubic * (x * x)));
+    const Tensor s = sigmoid(kBeta * (x * (1 + kCubic * (x * x))));
+    return s * (1 + kBeta * (x * (1 - s) * (1 + 3 * kCubic * (x * x))));
   }
 };
 

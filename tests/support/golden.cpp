@@ -5,6 +5,7 @@
 #include <hdf5.h>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace evenkeel::test {
@@ -38,8 +39,8 @@ Tensor tensor_of(const nlohmann::json& spec, const std::vector<double>& data) {
   return Tensor::from(std::span(data).subspan(offset, static_cast<std::size_t>(shape.numel())), shape);
 }
 
-void run(const GoldenCase& golden, const std::vector<std::string>& inputs,
-         const std::function<Tensor(const std::vector<Tensor>&)>& function, DType dtype, double tolerance) {
+double run(const GoldenCase& golden, const std::vector<std::string>& inputs,
+           const std::function<Tensor(const std::vector<Tensor>&)>& function, DType dtype, double tolerance) {
   std::vector<Tensor> leaves;
   for (const std::string& name : inputs) {
     Tensor input = golden.get(name);
@@ -53,14 +54,21 @@ void run(const GoldenCase& golden, const std::vector<std::string>& inputs,
   const std::string what = golden.name + " " + name(dtype);
   const Tensor expected = golden.get("y");
   BOOST_REQUIRE_MESSAGE(out.numel() == expected.numel(), what << ": got the shape " << out.shape().str());
-  check_close(out.detach(), detail::view(expected, out.shape()), tolerance, what + " y");
-  if (!out.requires_grad()) return;
+  double worst = 0;
+  const auto compare = [&](const Tensor& got, const Tensor& want, const std::string& of) {
+    check_close(got, want, tolerance, what + " " + of);
+    worst = std::max(worst, relative_difference(got, want));
+  };
+  compare(out.detach(), detail::view(expected, out.shape()), "y");
+  if (!out.requires_grad()) return worst;
   out.backward(detail::view(golden.get("gy"), out.shape()).to(dtype).detach());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!golden.has("grad_" + inputs[i])) continue;
     BOOST_REQUIRE_MESSAGE(leaves[i].grad().defined(), what << ": no gradient of " << inputs[i]);
-    check_close(leaves[i].grad(), golden.get("grad_" + inputs[i]), tolerance, what + " grad_" + inputs[i]);
+    compare(leaves[i].grad(), detail::view(golden.get("grad_" + inputs[i]), leaves[i].shape()),
+            "grad_" + inputs[i]);
   }
+  return worst;
 }
 
 }  // namespace
@@ -107,10 +115,9 @@ std::vector<GoldenCase> read_golden(const std::string& file) {
   return cases;
 }
 
-void check_golden(const GoldenCase& golden, const std::vector<std::string>& inputs,
-                  const std::function<Tensor(const std::vector<Tensor>&)>& function) {
-  run(golden, inputs, function, DType::f64, 1e-12);
-  run(golden, inputs, function, DType::f32, 1e-5);
+GoldenDifference check_golden(const GoldenCase& golden, const std::vector<std::string>& inputs,
+                              const std::function<Tensor(const std::vector<Tensor>&)>& function) {
+  return {run(golden, inputs, function, DType::f64, 1e-12), run(golden, inputs, function, DType::f32, 1e-5)};
 }
 
 }  // namespace evenkeel::test

@@ -31,9 +31,14 @@ Tensor golden_made(const Shape& shape, std::uint64_t seed, double scale = 1, dou
 /// All cases of tests/golden/<file>.
 std::vector<GoldenCase> read_golden(const std::string& file);
 
+struct GoldenDifference {
+  double f64 = 0, f32 = 0;
+};
+
 /// Runs `function` on the case's `inputs` in f64 and in f32, calls backward with the case's gy, and compares
 /// the output with y and the gradient of each input i with grad_i: 1e-12 relative in f64, 1e-5 in f32.
-void check_golden(const GoldenCase& golden, const std::vector<std::string>& inputs,
-                  const std::function<Tensor(const std::vector<Tensor>&)>& function);
+/// Returns the largest relative differences.
+GoldenDifference check_golden(const GoldenCase& golden, const std::vector<std::string>& inputs,
+                              const std::function<Tensor(const std::vector<Tensor>&)>& function);
 
 }  // namespace evenkeel::test

@@ -1,0 +1,168 @@
+#include <evenkeel/core/autograd.h>
+#include <evenkeel/core/error.h>
+#include <evenkeel/core/kernels/elementwise.h>
+#include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/softmax.h>
+#include <evenkeel/core/ops.h>
+#include <evenkeel/core/ops/broadcast.h>
+
+#include <algorithm>
+
+namespace evenkeel {
+
+namespace {
+
+/// x as rows of `size` neighbours that share a slope: row r has slope r % slopes.
+struct Rows {
+  std::int64_t count, size, slopes;
+
+  Rows(const Tensor& x, const Tensor& weight) : slopes(weight.numel()) {
+    const int channel_axis = slopes == 1 ? std::max(0, x.rank() - 2) : 1;
+    size = x.shape().slice(channel_axis + 1, x.rank()).numel();
+    count = size == 0 ? 0 : x.numel() / size;
+  }
+
+  /// f(row, first element of the row).
+  template <class F>
+  void each(F f) const {
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, kernels::kElementwiseGrain / std::max<std::int64_t>(1, size));
+    detail::parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) f(row, row * size);
+    });
+  }
+};
+
+template <class T>
+void prelu_input_grad(const Rows& rows, const T* x, const T* weight, const T* gy, T* gx, T beta) {
+  rows.each([=, slopes = rows.slopes, size = rows.size](std::int64_t row, std::int64_t at) {
+    const T slope = weight[row % slopes];
+    for (std::int64_t i = at; i < at + size; ++i) {
+      const T gradient = gy[i] * (x[i] > 0 ? T(1) : slope);
+      gx[i] = beta == T(0) ? gradient : gx[i] + gradient;
+    }
+  });
+}
+
+/// Rows are summed one by one, then in their order, so that the bits do not depend on the threads.
+template <class T>
+void prelu_weight_grad(const Rows& rows, const T* x, const T* gy, T* gw, T beta) {
+  detail::Workspace<double> sums(static_cast<std::size_t>(rows.count));
+  rows.each([=, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
+    out[row] = static_cast<double>(kernels::sum_lanes<T>(
+        size, [&](std::int64_t i) { return x[at + i] > 0 ? T(0) : gy[at + i] * x[at + i]; }));
+  });
+  for (std::int64_t slope = 0; slope < rows.slopes; ++slope) {
+    double sum = 0;
+    for (std::int64_t row = slope; row < rows.count; row += rows.slopes) sum += sums.data()[row];
+    gw[slope] = static_cast<T>(sum) + (beta == T(0) ? T(0) : gw[slope]);
+  }
+}
+
+/// 1 where x > 0, else 0: a constant.
+Tensor is_positive(const Tensor& x) {
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
+  detail::dispatch_floating("prelu", x.dtype(), [&]<class T>() {
+    kernels::unary(x.numel(), x.data<T>(), out.mutable_data<T>(), [](T v) { return T(v > 0); });
+  });
+  return out;
+}
+
+/// prelu's gradients as ops.
+void prelu_recorded(const Tensor& x, const Tensor& weight, const Tensor& gy, Grads& grads) {
+  Shape wide;
+  for (int axis = 0; axis < x.rank(); ++axis) wide = wide.append(axis == 1 ? weight.numel() : 1);
+  if (weight.numel() == 1) wide = {1};
+  const Tensor positive = is_positive(x), negative = 1 - positive;
+  if (grads.wants(0)) grads.add(0, gy * (positive + negative * reshape(weight, wide)));
+  if (grads.wants(1)) grads.add(1, reshape(detail::sum_to(gy * x * negative, wide), weight.shape()));
+}
+
+}  // namespace
+
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  detail::check_floating("prelu", {x, weight});
+  if (weight.rank() != 1 || (weight.numel() != 1 && (x.rank() < 2 || x.dim(1) != weight.numel())))
+    throw ShapeError("[prelu] expected a weight [1] or one slope for each channel of x (N, C, …), got x " +
+                     x.shape().str() + " and weight " + weight.shape().str());
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
+  const Rows rows(x, weight);
+  detail::dispatch_floating("prelu", x.dtype(), [&]<class T>() {
+    rows.each([&, in = x.data<T>(), slopes = weight.data<T>(), y = out.mutable_data<T>()](std::int64_t row,
+                                                                                          std::int64_t at) {
+      const T slope = slopes[row % rows.slopes];
+      for (std::int64_t i = at; i < at + rows.size; ++i) y[i] = in[i] > 0 ? in[i] : slope * in[i];
+    });
+  });
+  return record("prelu", {x, weight}, out,
+                [rows, input = Saved(x), slopes = Saved(weight)](const Tensor& gy, Grads& grads) {
+                  const Tensor in = input.get(grads), weights = slopes.get(grads);
+                  if (grads.create_graph()) return prelu_recorded(in, weights, gy, grads);
+                  detail::dispatch_floating("prelu", gy.dtype(), [&]<class T>() {
+                    if (grads.wants(0)) {
+                      auto [gx, beta] = grads.into(0);
+                      prelu_input_grad<T>(rows, in.data<T>(), weights.data<T>(), gy.data<T>(),
+                                          gx.template mutable_data<T>(), static_cast<T>(beta));
+                    }
+                    if (grads.wants(1)) {
+                      auto [gw, beta] = grads.into(1);
+                      prelu_weight_grad<T>(rows, in.data<T>(), gy.data<T>(), gw.template mutable_data<T>(),
+                                           static_cast<T>(beta));
+                    }
+                  });
+                });
+}
+
+namespace {
+
+struct Lines {
+  std::int64_t outer, n, inner;
+
+  Lines(const char* op, const Tensor& x, int axis) {
+    detail::check_floating(op, {x});
+    const int at = x.shape().normalize_axis(axis);
+    outer = x.shape().slice(0, at).numel();
+    n = x.dim(at);
+    inner = x.shape().slice(at + 1, x.rank()).numel();
+  }
+};
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int axis) {
+  const Lines lines("softmax", x, axis);
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
+  detail::dispatch_floating("softmax", x.dtype(), [&]<class T>() {
+    kernels::softmax_forward(lines.outer, lines.n, lines.inner, x.data<T>(), out.mutable_data<T>());
+  });
+  return record(
+      "softmax", {x}, out, [lines, axis, output = Saved::output(out)](const Tensor& gy, Grads& grads) {
+        const Tensor y = output.get(grads);
+        if (grads.create_graph()) return grads.add(0, y * (gy - sum(gy * y, axis, true)));
+        auto [gx, beta] = grads.into(0);
+        detail::dispatch_floating("softmax", gy.dtype(), [&, target = gx, add = beta]<class T>() mutable {
+          kernels::softmax_backward(lines.outer, lines.n, lines.inner, y.data<T>(), gy.data<T>(),
+                                    target.template mutable_data<T>(), static_cast<T>(add));
+        });
+      });
+}
+
+Tensor log_softmax(const Tensor& x, int axis) {
+  const Lines lines("log_softmax", x, axis);
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
+  detail::dispatch_floating("log_softmax", x.dtype(), [&]<class T>() {
+    kernels::log_softmax_forward(lines.outer, lines.n, lines.inner, x.data<T>(), out.mutable_data<T>());
+  });
+  return record(
+      "log_softmax", {x}, out, [lines, axis, output = Saved::output(out)](const Tensor& gy, Grads& grads) {
+        const Tensor y = output.get(grads);
+        if (grads.create_graph()) return grads.add(0, gy - exp(y) * sum(gy, axis, true));
+        auto [gx, beta] = grads.into(0);
+        detail::dispatch_floating("log_softmax", gy.dtype(), [&, target = gx, add = beta]<class T>() mutable {
+          kernels::log_softmax_backward(lines.outer, lines.n, lines.inner, y.data<T>(), gy.data<T>(),
+                                        target.template mutable_data<T>(), static_cast<T>(add));
+        });
+      });
+}
+
+}  // namespace evenkeel
