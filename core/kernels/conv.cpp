@@ -1,23 +1,33 @@
 #include <evenkeel/core/kernels/conv.h>
-#include <evenkeel/core/kernels/conv_gemm.h>
+#include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/spatial.h>
 
 namespace evenkeel::kernels {
 
+namespace {
+
+/// Output channels a group up to which vectors of positions beat vectors of channels.
+constexpr std::int64_t kFewOutputs = 8;
+
+}  // namespace
+
 template <class T>
 void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
-  conv_gemm_forward(g, x, w, bias, y);
+  conv_direct_forward(g, x, w, bias, y);
 }
 
 template <class T>
 void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
-  conv_gemm_input_grad(g, gy, w, gx, beta);
+  conv_direct_input_grad(g, gy, w, gx, beta);
 }
 
 template <class T>
 void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
-  conv_gemm_weight_grad(g, x, gy, gw, beta);
+  if (g.out_channels / g.groups <= kFewOutputs)
+    conv_dot_weight_grad(g, x, gy, gw, beta);
+  else
+    conv_direct_weight_grad(g, x, gy, gw, beta);
 }
 
 template <class T>

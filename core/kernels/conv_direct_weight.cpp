@@ -1,0 +1,185 @@
+#include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+constexpr std::int64_t kWantedPieces = 16;
+constexpr std::int64_t kTileBytes = 300 << 10;
+constexpr std::int64_t kChunk = 64;  ///< output channels of a piece
+constexpr std::int64_t kChannelBlock = 64;
+constexpr std::int64_t kFewChannels = 8;  ///< below these, a block takes several taps of a channel
+
+/// Runs of neighbouring numbers, joined where one goes on where the last ended.
+void add_run(std::vector<micro::Run>& runs, std::int64_t source, std::int64_t count) {
+  if (!runs.empty() && runs.back().source + runs.back().count == source)
+    runs.back().count += static_cast<std::int32_t>(count);
+  else
+    runs.push_back({static_cast<std::int32_t>(source), static_cast<std::int32_t>(count)});
+}
+
+template <class T>
+class WeightGrad {
+ public:
+  WeightGrad(const ConvGeometry& g, const T* x, const T* gy)
+      : x_(x),
+        gy_(gy),
+        shape_(forward_correlation(g)),
+        batch_(g.batch),
+        groups_(g.groups),
+        channels_(g.in_channels / g.groups),
+        outs_(g.out_channels / g.groups),
+        taps_(shape_.taps()),
+        columns_(channels_ < kFewChannels && taps_ > 1),
+        chunks_(ceil_div(outs_, kChunk)),
+        chunk_(ceil_div(ceil_div(outs_, chunks_), kLanes) * kLanes),
+        block_(std::min(channels_, kChannelBlock)),
+        cuts_(std::max<std::int64_t>(kWantedPieces / (groups_ * chunks_), 1)),
+        plan_(shape_, batch_, positions(), kWantedPieces,
+              columns_ ? TilePlan::Layout::columns : TilePlan::Layout::shared, kLanes) {
+    chunks_ = ceil_div(outs_, chunk_);
+    cuts_ = std::clamp<std::int64_t>(cuts_, 1, std::max<std::int64_t>(plan_.tiles(), 1));
+    // A row of sums for each channel and tap; those of a block are `row_step` rows apart.
+    rows_ = channels_ * taps_;
+    row_step_ = columns_ ? 1 : taps_;
+    pitch_ = columns_ ? plan_.channel_size() / taps_ : plan_.channel_size();
+  }
+
+  void run(T* gw, T beta) {
+    const std::int64_t piece_size = rows_ * chunk_;
+    detail::Workspace<T> sums(static_cast<std::size_t>(cuts_ * groups_ * chunks_ * piece_size));
+    detail::parallel_for(groups_ * chunks_ * cuts_, [&](std::int64_t piece) {
+      T* sum = sums.data() + piece * piece_size;
+      std::fill_n(sum, piece_size, T(0));
+      const std::int64_t cut = piece % cuts_;
+      add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_, sum);
+    });
+    // Sums of the cuts in order, transposed to [output channel][channel, tap].
+    detail::parallel_ranges(
+        groups_ * outs_, ceil_div(1 << 13, rows_ * cuts_), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t o = begin; o < end; ++o) {
+            const std::int64_t group = o / outs_;
+            const std::int64_t chunk = o % outs_ / chunk_;
+            const T* from = sums.data() + (group * chunks_ + chunk) * cuts_ * piece_size + o % outs_ % chunk_;
+            for (std::int64_t row = 0; row < rows_; ++row) {
+              T total = 0;
+              for (std::int64_t cut = 0; cut < cuts_; ++cut) total += from[cut * piece_size + row * chunk_];
+              T& to = gw[o * rows_ + row];
+              to = beta == T(0) ? total : total + to;
+            }
+          }
+        });
+  }
+
+ private:
+  static constexpr int kLanes = Simd<T>::kLanes;
+
+  std::int64_t positions() const {
+    const std::int64_t rows = columns_ ? channels_ * taps_ : block_;
+    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (chunk_ + rows);
+    return std::clamp<std::int64_t>(fits / kLanes * kLanes, 4 * kLanes, 512);
+  }
+
+  void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, T* sum) const {
+    const std::int64_t group = group_chunk / chunks_;
+    const std::int64_t out = group_chunk % chunks_ * chunk_;
+    const std::int64_t outs = std::min(chunk_, outs_ - out);
+    const std::int64_t vectors = ceil_div(outs, kLanes);
+    detail::Workspace<T> cells(static_cast<std::size_t>(plan_.size(block_)));
+    detail::Workspace<T> gradient(static_cast<std::size_t>(product(plan_.box()) * plan_.images() * chunk_));
+    std::vector<micro::Run> runs;
+    for (std::int64_t index = first; index < last; ++index) {
+      const Tile t = plan_.tile(index);
+      const std::int64_t positions = product(t.count) * t.images;
+      transpose(t, group * outs_ + out, outs, gradient.data());
+      for (std::int64_t c = 0; c < channels_; c += block_) {
+        const std::int64_t channels = std::min(block_, channels_ - c);
+        plan_.fill(t, x_ + (group * channels_ + c) * product(shape_.source),
+                   groups_ * channels_ * product(shape_.source), channels, cells.data());
+        list_runs(t, channels, runs);
+        const std::int64_t height = columns_ ? channels * taps_ : channels;
+        for (std::int64_t v = 0; v < vectors; v += panel(vectors, v)) {
+          const int wide = static_cast<int>(panel(vectors, v));
+          const std::int64_t blocks = ceil_div(height, micro::weight_rows(wide));
+          for (std::int64_t b = 0; b < blocks; ++b)
+            for (std::int64_t tap = 0; tap < row_step_; ++tap) {
+              const std::int64_t row = height * b / blocks;
+              const auto rows = static_cast<int>(height * (b + 1) / blocks - row);
+              micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(runs.size()), runs.data(),
+                                                 cells.data() + row * pitch_ + plan_.tap_offsets()[tap],
+                                                 pitch_, gradient.data() + positions * v * kLanes,
+                                                 sum + ((c + row) * row_step_ + tap) * chunk_ + v * kLanes,
+                                                 row_step_ * chunk_);
+            }
+        }
+      }
+    }
+  }
+
+  /// Vectors of output channels taken together from vector v on: two, and three at an odd end.
+  static std::int64_t panel(std::int64_t vectors, std::int64_t v) {
+    const std::int64_t left = vectors - v;
+    return left == 3 ? 3 : std::min<std::int64_t>(left, 2);
+  }
+
+  /// gy of the tile as [panel][position][output channel of the panel].
+  void transpose(const Tile& t, std::int64_t out, std::int64_t outs, T* to) const {
+    const std::int64_t vectors = ceil_div(outs, kLanes);
+    const std::int64_t plane = product(shape_.out);
+    const std::int64_t positions = product(t.count) * t.images;
+    std::vector<micro::Run> rows;
+    for (std::int64_t d = 0; d < t.count[0]; ++d)
+      for (std::int64_t h = 0; h < t.count[1]; ++h)
+        add_run(rows, ((t.begin[0] + d) * shape_.out[1] + t.begin[1] + h) * shape_.out[2] + t.begin[2],
+                t.count[2]);
+    for (std::int64_t v = 0; v < vectors; v += panel(vectors, v)) {
+      const std::int64_t wide = panel(vectors, v);
+      for (std::int64_t lane = 0; lane < wide; ++lane) {
+        const std::int64_t first = (v + lane) * kLanes;
+        T* at = to + positions * v * kLanes + lane * kLanes;
+        for (std::int64_t image = t.image; image < t.image + t.images; ++image)
+          for (const micro::Run& row : rows) {
+            micro::transpose_to_lanes(
+                gy_ + (image * groups_ * outs_ + out + first) * plane + row.source, plane, row.count,
+                static_cast<int>(std::min<std::int64_t>(kLanes, outs - first)), at, wide * kLanes);
+            at += row.count * wide * kLanes;
+          }
+      }
+    }
+  }
+
+  void list_runs(const Tile& t, std::int64_t channels, std::vector<micro::Run>& runs) const {
+    runs.clear();
+    for (std::int64_t image = 0; image < t.images; ++image)
+      for (std::int64_t d = 0; d < t.count[0]; ++d)
+        for (std::int64_t h = 0; h < t.count[1]; ++h)
+          add_run(runs, image * channels * plan_.channel_size() + plan_.row_offset(d, h), t.count[2]);
+  }
+
+  const T* x_;
+  const T* gy_;
+  Correlation shape_;
+  std::int64_t batch_, groups_, channels_, outs_, taps_;
+  bool columns_;
+  std::int64_t chunks_, chunk_, block_, cuts_;
+  TilePlan plan_;
+  std::int64_t rows_ = 0, row_step_ = 0, pitch_ = 0;
+};
+
+}  // namespace
+
+template <class T>
+void conv_direct_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  WeightGrad<T>(g, x, gy).run(gw, beta);
+}
+
+template void conv_direct_weight_grad(const ConvGeometry&, const float*, const float*, float*, float);
+template void conv_direct_weight_grad(const ConvGeometry&, const double*, const double*, double*, double);
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,188 @@
+#include <evenkeel/core/kernels/conv_micro.h>
+
+#include <array>
+#include <utility>
+
+namespace evenkeel::kernels::micro {
+
+namespace {
+
+template <class T, int kRows, int kVectors>
+void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, const T* tile,
+                     const Lanes* lanes, T* c, std::int64_t ldc, const T* bias, bool accumulate) {
+  using S = Simd<T>;
+  typename S::Vector sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = (bias != nullptr ? bias[r] : T(0)) - typename S::Vector{};
+  std::int32_t at[kVectors];
+  for (int v = 0; v < kVectors; ++v) at[v] = lanes[v].source - lanes[0].source;
+  tile += lanes[0].source;
+  for (std::int64_t p = 0; p < k; ++p) {
+    const T* cells = tile + offset[p];
+    typename S::Vector x[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) x[v] = S::load(cells + at[v]);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sum[r][v] += a[r] * x[v];
+    a += kRows;
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    T* to = c + lanes[v].target;
+    if (lanes[v].count == S::kLanes) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r)
+        S::store(to + r * ldc, accumulate ? sum[r][v] + S::load(to + r * ldc) : sum[r][v]);
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        T row[S::kLanes];
+        S::store(row, sum[r][v]);
+        for (int i = 0; i < lanes[v].count; ++i)
+          to[r * ldc + i] = accumulate ? row[i] + to[r * ldc + i] : row[i];
+      }
+    }
+  }
+}
+
+template <class T, int kRows, int kVectors>
+void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int64_t pitch, const T* gradient,
+                     T* sum, std::int64_t ld) {
+  using S = Simd<T>;
+  typename S::Vector acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = S::load(sum + r * ld + v * S::kLanes);
+  for (std::int64_t i = 0; i < runs; ++i) {
+    // Every third row has a pointer; the two between are one and two pitches on.
+    const T* row[(kRows + 2) / 3];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
+    for (std::int32_t p = 0; p < run[i].count; ++p) {
+      typename S::Vector g[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) g[v] = S::load(gradient + v * S::kLanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] += row[r / 3][p + r % 3 * pitch] * g[v];
+      gradient += kVectors * S::kLanes;
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) S::store(sum + r * ld + v * S::kLanes, acc[r][v]);
+}
+
+template <class T, int kRows, int kColumns>
+void dot_block_of(std::int64_t count, const T* gradient, std::int64_t pitch, const T* tile,
+                  const std::int32_t* offset, T* sum, std::int64_t ld) {
+  using S = Simd<T>;
+  typename S::Vector acc[kRows][kColumns];
+  const T* column[kColumns];
+  for (int j = 0; j < kColumns; ++j) column[j] = tile + offset[j];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; ++j) acc[r][j] = S::load(sum + r * ld + j * S::kLanes);
+  for (std::int64_t i = 0; i < count; i += S::kLanes) {
+    typename S::Vector g[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) g[r] = S::load(gradient + r * pitch + i);
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; ++j) {
+      const typename S::Vector x = S::load(column[j] + i);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) acc[r][j] += g[r] * x;
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; ++j) S::store(sum + r * ld + j * S::kLanes, acc[r][j]);
+}
+
+/// Table of f<1 …>, for choosing a template by run-time numbers.
+template <class F, int... kIndex>
+constexpr auto table(std::integer_sequence<int, kIndex...>, F f) {
+  return std::array{f.template operator()<kIndex + 1>()...};
+}
+
+}  // namespace
+
+template <class T>
+OutputBlock<T> output_block(int rows, int vectors) {
+  static constexpr auto narrow = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
+    return std::array<OutputBlock<T>, 2>{output_block_of<T, kRows, 1>, output_block_of<T, kRows, 2>};
+  });
+  static constexpr auto wide = table(std::make_integer_sequence<int, kWideRows>{}, []<int kRows>() {
+    return std::array<OutputBlock<T>, 2>{output_block_of<T, kRows, 3>, output_block_of<T, kRows, 4>};
+  });
+  return vectors <= 2 ? narrow[rows - 1][vectors - 1] : wide[rows - 1][vectors - 3];
+}
+
+template <class T>
+WeightBlock<T> weight_block(int rows, int vectors) {
+  static constexpr auto narrow = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
+    return std::array<WeightBlock<T>, 2>{weight_block_of<T, kRows, 1>, weight_block_of<T, kRows, 2>};
+  });
+  static constexpr auto wide =
+      table(std::make_integer_sequence<int, (kMaxRows == 12 ? 8 : 4)>{},
+            []<int kRows>() -> WeightBlock<T> { return weight_block_of<T, kRows, 3>; });
+  return vectors <= 2 ? narrow[rows - 1][vectors - 1] : wide[rows - 1];
+}
+
+template <class T>
+DotBlock<T> dot_block(int rows, int columns) {
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxDotRows>{}, []<int kRows>() {
+    return table(std::make_integer_sequence<int, kMaxDotColumns>{},
+                 []<int kColumns>() -> DotBlock<T> { return dot_block_of<T, kRows, kColumns>; });
+  });
+  return all[rows - 1][columns - 1];
+}
+
+template <class T>
+void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, int rows, T* to,
+                        std::int64_t ld) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  using Vector = typename Simd<T>::Vector;
+  std::int64_t i = 0;
+  for (; i + kLanes <= count && rows == kLanes; i += kLanes) {
+    Vector block[kLanes];
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; ++r) block[r] = Simd<T>::load(from + r * pitch + i);
+      // log2(lanes) perfect shuffles of the rows transpose the block.
+#pragma GCC unroll 4
+    for (int width = 1; width < kLanes; width *= 2) {
+      Vector next[kLanes];
+#pragma GCC unroll 16
+      for (int r = 0; r < kLanes / 2; ++r) {
+        next[2 * r] = interleave<T, 0>(block[r], block[r + kLanes / 2]);
+        next[2 * r + 1] = interleave<T, 1>(block[r], block[r + kLanes / 2]);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < kLanes; ++r) block[r] = next[r];
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; ++r) Simd<T>::store(to + (i + r) * ld, block[r]);
+  }
+  for (; i < count; ++i)
+    for (int r = 0; r < kLanes; ++r) to[i * ld + r] = r < rows ? from[r * pitch + i] : T(0);
+}
+
+#define EVENKEEL_INSTANTIATE(T)                      \
+  template OutputBlock<T> output_block<T>(int, int); \
+  template WeightBlock<T> weight_block<T>(int, int); \
+  template DotBlock<T> dot_block<T>(int, int);       \
+  template void transpose_to_lanes(const T*, std::int64_t, std::int64_t, int, T*, std::int64_t);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels::micro

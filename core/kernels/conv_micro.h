@@ -1,0 +1,67 @@
+#pragma once
+
+#include <evenkeel/core/kernels/simd.h>
+
+#include <cstdint>
+
+/// The innermost loops of the direct convolutions: a block of results stays in registers over a whole sum.
+namespace evenkeel::kernels::micro {
+
+/// One vector of neighbouring outputs: where its cells start in the tile, where the results go, how many
+/// count.
+struct Lanes {
+  std::int32_t source;
+  std::int32_t count;
+  std::int64_t target;
+};
+
+inline constexpr int kMaxRows = kVectorBytes == 64 ? 12 : 6;  ///< output channels of a block
+inline constexpr int kWideRows = kMaxRows / 2;                ///< up to these, a block takes more vectors
+inline constexpr int kMaxVectors = 4;
+
+/// Vectors that a block of `rows` output channels takes at a time.
+inline int vectors_for(int rows) { return rows <= kWideRows ? kMaxVectors : 2; }
+
+/// c[r * ldc + lane] = start + sum over k of a[k * rows + r] * tile[offset[k] + lane], for `rows` rows and
+/// `vectors` vectors of lanes. start is bias[r] if bias is given, and c too if `accumulate`.
+template <class T>
+using OutputBlock = void (*)(std::int64_t k, const T* a, const std::int32_t* offset, const T* tile,
+                             const Lanes* lanes, T* c, std::int64_t ldc, const T* bias, bool accumulate);
+template <class T>
+OutputBlock<T> output_block(int rows, int vectors);
+
+/// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.
+struct Run {
+  std::int32_t source;
+  std::int32_t count;
+};
+
+/// sum[r * ld + lane] += sum over positions of tile[r * pitch + position] * gradient[position][lane], rows of
+/// the gradient following one another for the positions of all runs.
+template <class T>
+using WeightBlock = void (*)(std::int64_t runs, const Run* run, const T* tile, std::int64_t pitch,
+                             const T* gradient, T* sum, std::int64_t ld);
+inline constexpr int kMaxWeightVectors = 3;
+/// Input channels a block takes with `vectors` vectors of output channels.
+inline int weight_rows(int vectors) {
+  return kVectorBytes == 64 ? (vectors == 3 ? 8 : 12) : (vectors == 3 ? 4 : 6);
+}
+template <class T>
+WeightBlock<T> weight_block(int rows, int vectors);
+
+/// sum[(r * columns + j) * lanes …] += gradient[r * pitch …] * tile[offset[j] …] lane by lane over `count`
+/// cells, a multiple of the lanes.
+template <class T>
+using DotBlock = void (*)(std::int64_t count, const T* gradient, std::int64_t pitch, const T* tile,
+                          const std::int32_t* offset, T* sum, std::int64_t ld);
+inline constexpr int kMaxDotRows = 4;
+inline constexpr int kMaxDotColumns = kVectorBytes == 64 ? 4 : 2;
+template <class T>
+DotBlock<T> dot_block(int rows, int columns);
+
+/// to[i][r] = from[r * pitch + i] for i < count, r < lanes; rows beyond `rows` count as zero.
+template <class T>
+void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, int rows, T* to,
+                        std::int64_t ld);
+
+}  // namespace evenkeel::kernels::micro
