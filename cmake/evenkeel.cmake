@@ -20,14 +20,19 @@ if(EVENKEEL_SANITIZE)
   target_link_options(evenkeel_flags INTERFACE -fsanitize=${EVENKEEL_SANITIZE})
 endif()
 
-# evenkeel_library(<folder>): one static library of all sources below a folder of the tree.
+# evenkeel_library(<folder> [PUBLIC <targets>] [PRIVATE <targets>] [HEADERS_ONLY <targets>]): one static library of
+# all sources below a folder of the tree. HEADERS_ONLY targets are needed to build it, not to link with it.
 function(evenkeel_library folder)
+  cmake_parse_arguments(link "" "" "PUBLIC;PRIVATE;HEADERS_ONLY" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   add_library(evenkeel_${folder} STATIC ${sources})
   add_library(evenkeel::${folder} ALIAS evenkeel_${folder})
   set_target_properties(evenkeel_${folder} PROPERTIES EXPORT_NAME ${folder} POSITION_INDEPENDENT_CODE ON)
   target_compile_features(evenkeel_${folder} PUBLIC cxx_std_20)
-  target_link_libraries(evenkeel_${folder} PRIVATE $<BUILD_INTERFACE:evenkeel_flags>)
+  target_link_libraries(evenkeel_${folder} PUBLIC ${link_PUBLIC} PRIVATE ${link_PRIVATE})
+  foreach(target evenkeel_flags ${link_HEADERS_ONLY})
+    target_link_libraries(evenkeel_${folder} PRIVATE $<BUILD_INTERFACE:${target}>)
+  endforeach()
   target_include_directories(evenkeel_${folder}
                              PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                                     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
