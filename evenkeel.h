@@ -10,6 +10,8 @@
 #include <evenkeel/core/random.h>
 #include <evenkeel/core/tensor.h>
 #include <evenkeel/nn/activation.h>
+#include <evenkeel/nn/conv.h>
+#include <evenkeel/nn/conv_transpose.h>
 #include <evenkeel/nn/dropout.h>
 #include <evenkeel/nn/embedding.h>
 #include <evenkeel/nn/flatten.h>
@@ -17,8 +19,12 @@
 #include <evenkeel/nn/linear.h>
 #include <evenkeel/nn/loss.h>
 #include <evenkeel/nn/module.h>
+#include <evenkeel/nn/norm.h>
+#include <evenkeel/nn/pad.h>
 #include <evenkeel/nn/pooling.h>
+#include <evenkeel/nn/separable_conv.h>
 #include <evenkeel/nn/sequential.h>
+#include <evenkeel/nn/upsample.h>
 #include <evenkeel/optim/adam.h>
 #include <evenkeel/optim/clip.h>
 #include <evenkeel/optim/optimizer.h>

@@ -58,4 +58,9 @@ Tensor xavier_normal_(Tensor weight, Rng& rng, double gain) {
   return normal_(weight, 0, gain * root(2, fan_in(weight.shape()) + fan_out(weight.shape())), rng);
 }
 
+void megengine_(Tensor weight, Tensor bias, Rng& rng) {
+  kaiming_normal_(weight, rng, 1);
+  if (bias.defined()) bias.fill_(0);
+}
+
 }  // namespace evenkeel::nn::init

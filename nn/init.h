@@ -23,4 +23,7 @@ Tensor xavier_uniform_(Tensor weight, Rng& rng, double gain = 1.0);
 /// N(0, 2·gain² / (fan_in + fan_out)).
 Tensor xavier_normal_(Tensor weight, Rng& rng, double gain = 1.0);
 
+/// MegEngine's start of a layer: weight N(0, 1 / fan_in), bias (if defined) zero.
+void megengine_(Tensor weight, Tensor bias, Rng& rng);
+
 }  // namespace evenkeel::nn::init

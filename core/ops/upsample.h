@@ -25,8 +25,10 @@ struct InterpolateParameters {
 void check_interpolation(const char* op, int rank, const InterpolateParameters& parameters);
 
 /// Resamples x (N, C, L…) of one to three spatial axes to (N, C, L_out…), as PyTorch's interpolate: where a
-/// factor is given, the source position is computed with it and not with the ratio of the sizes. ShapeError
-/// for an output without cells or an input axis without. Double backward: yes.
+/// factor is given, the source position is computed with it and not with the ratio of the sizes. (Nearest
+/// with a factor that gives just as many or twice as many cells reads as if the factor were 1 or 2. PyTorch
+/// does that in its backward and in two dimensions, but not in its forward in one and three.) ShapeError for
+/// an output without cells or an input axis without. Double backward: yes.
 Tensor interpolate(const Tensor& x, const InterpolateParameters& parameters);
 
 }  // namespace evenkeel
