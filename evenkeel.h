@@ -9,6 +9,7 @@
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/random.h>
 #include <evenkeel/core/tensor.h>
+#include <evenkeel/io/weights.h>
 #include <evenkeel/nn/activation.h>
 #include <evenkeel/nn/conv.h>
 #include <evenkeel/nn/conv_transpose.h>
