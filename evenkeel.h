@@ -2,6 +2,8 @@
 
 // Everything: #include <evenkeel/evenkeel.h>, namespace ek = evenkeel.
 
+#include <evenkeel/analysis/profile.h>
+#include <evenkeel/analysis/scale_report.h>
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/gradcheck.h>

@@ -1,7 +1,7 @@
 # cmake --install: static libraries, headers, a CMake package and a pkg-config file.
 include(CMakePackageConfigHelpers)
 
-set(libraries evenkeel_report evenkeel_io evenkeel_optim evenkeel_nn evenkeel_core)  # users before what they use
+set(libraries evenkeel_analysis evenkeel_report evenkeel_io evenkeel_optim evenkeel_nn evenkeel_core)  # users before what they use
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/evenkeel)
 
 install(TARGETS evenkeel ${libraries} EXPORT evenkeel_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -14,10 +14,11 @@ install(FILES ${PROJECT_BINARY_DIR}/evenkeel-config.cmake ${PROJECT_BINARY_DIR}/
 
 # Kernels and the headers behind HDF5 and the charts are internal.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/nn ${PROJECT_SOURCE_DIR}/optim
-                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report
+                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report ${PROJECT_SOURCE_DIR}/analysis
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/evenkeel FILES_MATCHING PATTERN "*.h"
         PATTERN "core/kernels" EXCLUDE
         REGEX "/io/(hdf5|module_tensors|sealed_file)\\.h$" EXCLUDE
+        REGEX "/analysis/(page|sweep_log)\\.h$" EXCLUDE
         REGEX "/report/(axis|canvas|frame)\\.h$" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/evenkeel.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/evenkeel)
 
