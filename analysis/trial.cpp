@@ -27,7 +27,8 @@ KeepState::KeepState(const nn::Module& model) {
     gradients_.emplace_back(tensor, tensor.grad());
     tensor.zero_grad();
   }
-  for (const auto& [name, tensor] : model.named_buffers()) buffers_.emplace_back(tensor, tensor.clone());
+  for (const nn::NamedBuffer& buffer : model.named_buffers())
+    buffers_.emplace_back(buffer.tensor, buffer.tensor.clone());
 }
 
 KeepState::~KeepState() {
