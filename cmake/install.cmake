@@ -14,11 +14,12 @@ install(FILES ${PROJECT_BINARY_DIR}/evenkeel-config.cmake ${PROJECT_BINARY_DIR}/
 
 # Kernels and the headers behind HDF5 and the charts are internal.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/nn ${PROJECT_SOURCE_DIR}/optim
-                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report ${PROJECT_SOURCE_DIR}/analysis
+                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report ${PROJECT_SOURCE_DIR}/analysis ${PROJECT_SOURCE_DIR}/analysis
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/evenkeel FILES_MATCHING PATTERN "*.h"
         PATTERN "core/kernels" EXCLUDE
         REGEX "/io/(hdf5|module_tensors|sealed_file)\\.h$" EXCLUDE
         REGEX "/analysis/(page|sweep_log)\\.h$" EXCLUDE
+        REGEX "/analysis/page\\.h$" EXCLUDE
         REGEX "/report/(axis|canvas|frame)\\.h$" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/evenkeel.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/evenkeel)
 
