@@ -21,6 +21,7 @@ class Sequential : public Module {
     return add_child(std::to_string(children().size()), std::move(module));
   }
   Tensor forward(const Tensor& x) override;
+  bool has_forward() const override { return false; }
 };
 
 }  // namespace evenkeel::nn

@@ -42,22 +42,26 @@ double difference(const Tensor& got, const Tensor& want) {
 
 class Comparison {
  public:
-  Comparison(const GoldenCase& golden, DType dtype)
-      : golden_(golden), dtype_(dtype), worst_(worst_of(golden.op).difference[dtype == DType::f32]) {}
+  Comparison(const GoldenCase& golden, DType dtype, double tolerance)
+      : golden_(golden),
+        dtype_(dtype),
+        tolerance_(tolerance),
+        worst_(worst_of(golden.op).difference[dtype == DType::f32]) {}
 
   void compare(const Tensor& got, const std::string& name) {
     const Tensor want = golden_.get(name);
     const std::string what = golden_.name + " " + evenkeel::name(dtype_) + " " + name;
     BOOST_REQUIRE_MESSAGE(got.defined() && want.defined() && got.shape() == want.shape(),
                           what << ": got " << got.str() << ", expected " << want.str());
-    const double found = difference(got, want), tolerance = dtype_ == DType::f64 ? 1e-12 : 1e-5;
+    const double found = difference(got, want);
     worst_ = std::max(worst_, found);
-    BOOST_TEST(found <= tolerance, what << ": difference " << found);
+    BOOST_TEST(found <= tolerance_, what << ": difference " << found);
   }
 
  private:
   const GoldenCase& golden_;
   DType dtype_;
+  double tolerance_;
   double& worst_;
 };
 
@@ -87,7 +91,7 @@ std::vector<std::pair<std::string, Shape>> state_of(nn::Module& module) {
   return state;
 }
 
-void check_layer(const GoldenCase& golden, const LayerMaker& make) {
+void check_layer(const GoldenCase& golden, const LayerMaker& make, double f32_tolerance) {
   ++worst_of(golden.op).cases;
   for (const DType dtype : {DType::f64, DType::f32}) {
     const std::unique_ptr<nn::Module> module = make(dtype);
@@ -102,7 +106,7 @@ void check_layer(const GoldenCase& golden, const LayerMaker& make) {
       if (golden.has(name)) Tensor(buffer).copy_(golden.get(name));
     Tensor x = golden.get("x").to(dtype).clone().set_requires_grad();
     const Tensor y = (*module)(x);
-    Comparison comparison(golden, dtype);
+    Comparison comparison(golden, dtype, dtype == DType::f64 ? 1e-12 : f32_tolerance);
     comparison.compare(y, "y");
     y.backward(golden.get("gy").to(dtype));
     if (golden.has("grad_x")) comparison.compare(x.grad(), "grad_x");

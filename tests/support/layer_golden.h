@@ -17,7 +17,7 @@ using LayerMaker = std::function<std::unique_ptr<nn::Module>(DType dtype)>;
 /// gradients and running statistics: max|got - want| ≤ tolerance·max|want|, tolerance 1e-12 and 1e-5 (where
 /// want is all zeros: |got| ≤ tolerance). With `keys` in the case, names and shapes of the state too, in
 /// order. The number of cases and the worst differences of each op are printed when the program ends.
-void check_layer(const GoldenCase& golden, const LayerMaker& make);
+void check_layer(const GoldenCase& golden, const LayerMaker& make, double f32_tolerance = 1e-5);
 
 /// Names and shapes of parameters and buffers, each module's own before its children's, as in a state_dict.
 std::vector<std::pair<std::string, Shape>> state_of(nn::Module& module);
