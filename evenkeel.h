@@ -4,7 +4,6 @@
 
 #include <evenkeel/analysis/profile.h>
 #include <evenkeel/analysis/scale_report.h>
-#include <evenkeel/analysis/summary.h>
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/gradcheck.h>

@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
     options = parser.parse_args()
     cases = [c for c in json.loads((HERE / "cases.json").read_text()) if options.only in c["name"] or options.only == c["group"]]
-    ours, torch = Side(options.bench, "--serve"), Side(options.python, str(HERE / "torch_side.py"))
+    ours, torch = Side(options.bench, "--serve"), Side(options.python, str(HERE / "layers_torch.py"))
     rows = compare(ours, torch, cases, options.threads, options.seconds)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -33,11 +33,18 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     T* to = c + lanes[v].target;
-    const std::int32_t count = lanes[v].count;
+    if (lanes[v].count == S::kLanes) {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r, to += ldc) {
-      if (accumulate) sum[r][v] += S::load_between(to, 0, 0, count);
-      S::store_some(to, sum[r][v], count);
+      for (int r = 0; r < kRows; ++r)
+        S::store(to + r * ldc, accumulate ? sum[r][v] + S::load(to + r * ldc) : sum[r][v]);
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        T row[S::kLanes];
+        S::store(row, sum[r][v]);
+        for (int i = 0; i < lanes[v].count; ++i)
+          to[r * ldc + i] = accumulate ? row[i] + to[r * ldc + i] : row[i];
+      }
     }
   }
 }
