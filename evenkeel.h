@@ -23,13 +23,16 @@
 #include <evenkeel/nn/loss.h>
 #include <evenkeel/nn/modern.h>
 #include <evenkeel/nn/module.h>
+#include <evenkeel/nn/net_presets.h>
 #include <evenkeel/nn/norm.h>
 #include <evenkeel/nn/pad.h>
 #include <evenkeel/nn/pooling.h>
 #include <evenkeel/nn/resnet.h>
 #include <evenkeel/nn/separable_conv.h>
 #include <evenkeel/nn/sequential.h>
+#include <evenkeel/nn/stack.h>
 #include <evenkeel/nn/summary.h>
+#include <evenkeel/nn/unet.h>
 #include <evenkeel/nn/upsample.h>
 #include <evenkeel/optim/adam.h>
 #include <evenkeel/optim/clip.h>
