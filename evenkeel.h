@@ -11,6 +11,10 @@
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/random.h>
 #include <evenkeel/core/tensor.h>
+#include <evenkeel/io/dataset.h>
+#include <evenkeel/io/idx.h>
+#include <evenkeel/io/loader.h>
+#include <evenkeel/io/npy.h>
 #include <evenkeel/io/weights.h>
 #include <evenkeel/nn/activation.h>
 #include <evenkeel/nn/conv.h>
