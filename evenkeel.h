@@ -4,6 +4,7 @@
 
 #include <evenkeel/analysis/profile.h>
 #include <evenkeel/analysis/scale_report.h>
+#include <evenkeel/analysis/sweep.h>
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/gradcheck.h>
