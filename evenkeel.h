@@ -12,6 +12,7 @@
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/random.h>
 #include <evenkeel/core/tensor.h>
+#include <evenkeel/io/checkpoint.h>
 #include <evenkeel/io/dataset.h>
 #include <evenkeel/io/idx.h>
 #include <evenkeel/io/loader.h>
