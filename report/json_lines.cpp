@@ -38,4 +38,19 @@ std::vector<std::map<std::string, double>> read_json_lines(const std::string& pa
   return records;
 }
 
+void cut_json_lines(const std::string& path, const std::string& key, double limit) {
+  std::ifstream old(path);
+  if (!old) return;
+  std::string kept;
+  for (std::string line; std::getline(old, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_object() && json.contains(key) && json[key].is_number() && json[key] <= limit)
+      kept += line + "\n";
+  }
+  std::ofstream file(path);
+  file << kept << std::flush;
+  if (!file)
+    throw std::runtime_error("[cut_json_lines] expected to write " + path + ", got: " + std::strerror(errno));
+}
+
 }  // namespace evenkeel::report

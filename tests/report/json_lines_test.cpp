@@ -46,6 +46,19 @@ BOOST_FIXTURE_TEST_CASE(appending_keeps_what_is_there_and_a_torn_line_is_passed_
   BOOST_TEST(read_json_lines(path).size() == 1u);
 }
 
+BOOST_FIXTURE_TEST_CASE(lines_beyond_a_step_and_torn_ones_are_cut, TemporaryFile) {
+  {
+    JsonLines lines(path);
+    for (std::int64_t step : {1, 2, 3}) lines.write({{"step", step}, {"loss", 1.0 / 3}});
+  }
+  std::ofstream(path, std::ios::app) << "{\"step\":";
+  cut_json_lines(path, "step", 2);
+  std::ifstream file(path);
+  BOOST_TEST(std::string(std::istreambuf_iterator<char>(file), {}) ==
+             "{\"step\":1,\"loss\":0.3333333333333333}\n{\"step\":2,\"loss\":0.3333333333333333}\n");
+  cut_json_lines("/no/such/file", "step", 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_that_is_not_there_is_an_error) {
   BOOST_CHECK_THROW(JsonLines("/no/such/folder/metrics.jsonl"), std::runtime_error);
   BOOST_TEST(read_json_lines("/no/such/file").empty());
