@@ -28,8 +28,11 @@ struct GoldenCase {
 /// The number formula of the golden files: what Python's made() gives.
 Tensor golden_made(const Shape& shape, std::uint64_t seed, double scale = 1, double shift = 0);
 
-/// All cases of tests/golden/<file>.
-std::vector<GoldenCase> read_golden(const std::string& file);
+/// Where the golden files are.
+inline const std::string kGoldenFolder = EVENKEEL_SOURCE_DIR "/tests/golden";
+
+/// All cases of a golden file.
+std::vector<GoldenCase> read_golden(const std::string& file, const std::string& folder = kGoldenFolder);
 
 struct GoldenDifference {
   double f64 = 0, f32 = 0;
