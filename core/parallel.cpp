@@ -1,35 +1,119 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/parallel.h>
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#define EIGEN_USE_THREADS
-#include <unsupported/Eigen/CXX11/ThreadPool>
+#include <immintrin.h>
 
 namespace evenkeel {
 
 namespace {
 
 constexpr int kMaxThreads = 256;
+constexpr int kSpins = 300;              ///< looks for a new job, some 15 µs, before a worker goes to sleep
+constexpr unsigned kFlushBits = 0x8040;  ///< flush to zero, denormals are zero
+
 thread_local bool inside_piece = false;
+std::atomic<int> thread_count{static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))};
+std::atomic<bool> flush_denormals{true};
 
-struct Pool {
-  std::mutex mutex;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  std::shared_ptr<Eigen::ThreadPool> workers;
+/// Workers that join one job at a time. `generation` is odd while a job is open; a worker that counts itself
+/// in `inside` and then still sees an odd number may take pieces, and the caller leaves when nobody is inside
+/// any more. So a caller waits for workers that have started, never for one that is still to be woken.
+class Pool {
+ public:
+  ~Pool() { stop(); }
 
-  std::shared_ptr<Eigen::ThreadPool> get() {
-    const std::lock_guard lock(mutex);
-    if (!workers) workers = std::make_shared<Eigen::ThreadPool>(threads - 1, /*allow_spinning=*/true);
-    return workers;
+  /// False when another thread's job has the workers.
+  bool run(std::int64_t count, detail::PieceFunction f, void* c) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    start(thread_count - 1);
+    pieces_ = count;
+    function_ = f;
+    context_ = c;
+    next_ = 0;
+    error_ = nullptr;
+    ++generation_;
+    generation_.notify_all();
+    work();
+    ++generation_;
+    for (int spins = 0; inside_ != 0; ++spins) spins < kSpins ? _mm_pause() : std::this_thread::yield();
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    return true;
   }
+
+  void resize(int threads) {
+    const std::lock_guard lock(mutex_);
+    if (threads == thread_count) return;
+    stop();
+    thread_count = threads;
+  }
+
+ private:
+  void start(int workers) {
+    if (static_cast<int>(workers_.size()) == workers) return;
+    stop();
+    stopping_ = false;
+    const int seen = generation_;
+    for (int i = 0; i < workers; ++i) workers_.emplace_back([this, seen] { serve(seen); });
+  }
+
+  void stop() {
+    stopping_ = true;
+    generation_ += 2;
+    generation_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  void serve(int seen) {
+    for (;;) {
+      for (int spins = 0; generation_ == seen && spins < kSpins; ++spins) _mm_pause();
+      generation_.wait(seen);
+      seen = generation_;
+      if (stopping_) return;
+      ++inside_;
+      if (generation_ % 2 != 0) {
+        const detail::FlushDenormals flush;
+        work();
+      }
+      --inside_;
+    }
+  }
+
+  void work() {
+    inside_piece = true;
+    for (std::int64_t piece = next_++; piece < pieces_; piece = next_++) {
+      try {
+        function_(context_, piece);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+        next_ = pieces_;
+      }
+    }
+    inside_piece = false;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::thread> workers_;
+  std::atomic<bool> stopping_{false};
+  alignas(64) std::atomic<int> generation_{0};
+  alignas(64) std::atomic<int> inside_{0};
+  alignas(64) std::atomic<std::int64_t> next_{0};
+  std::int64_t pieces_ = 0;
+  detail::PieceFunction function_ = nullptr;
+  void* context_ = nullptr;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
 };
 
 Pool& pool() {
@@ -37,72 +121,32 @@ Pool& pool() {
   return instance;
 }
 
-/// One parallel_pieces call: pieces are claimed one by one; the last helper to leave wakes the caller.
-struct Job {
-  Job(std::int64_t count, detail::PieceFunction f, void* c) : pieces(count), function(f), context(c) {}
-
-  std::int64_t pieces;
-  detail::PieceFunction function;
-  void* context;
-  std::atomic<std::int64_t> next{0};
-  std::atomic<int> helpers{0};
-  std::mutex mutex;
-  std::condition_variable idle;
-  std::exception_ptr error;
-
-  void work() {
-    inside_piece = true;
-    for (std::int64_t piece = next++; piece < pieces; piece = next++) {
-      try {
-        function(context, piece);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!error) error = std::current_exception();
-        next = pieces;
-      }
-    }
-    inside_piece = false;
-  }
-};
-
 }  // namespace
 
-int num_threads() {
-  const std::lock_guard lock(pool().mutex);
-  return pool().threads;
-}
+int num_threads() { return thread_count.load(std::memory_order_relaxed); }
 
 void set_num_threads(int threads) {
   if (threads < 1 || threads > kMaxThreads)
     throw ConfigError("[set_num_threads] expected 1 to 256 threads, got " + std::to_string(threads));
-  const std::lock_guard lock(pool().mutex);
-  if (threads == pool().threads) return;
-  pool().threads = threads;
-  pool().workers.reset();
+  pool().resize(threads);
+}
+
+void set_flush_denormals(bool flush) { flush_denormals = flush; }
+
+detail::FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
+  if (flush_denormals.load(std::memory_order_relaxed) && (before_ & kFlushBits) != kFlushBits)
+    _mm_setcsr(before_ | kFlushBits);
+}
+
+detail::FlushDenormals::~FlushDenormals() {
+  if (_mm_getcsr() != before_) _mm_setcsr((_mm_getcsr() & ~kFlushBits) | (before_ & kFlushBits));
 }
 
 void detail::parallel_pieces(std::int64_t pieces, PieceFunction function, void* context) {
   if (pieces <= 0) return;
-  const int threads = inside_piece || pieces == 1 ? 1 : num_threads();
-  if (threads == 1) {
-    for (std::int64_t piece = 0; piece < pieces; ++piece) function(context, piece);
-    return;
-  }
-  const auto workers = pool().get();
-  Job job(pieces, function, context);
-  const int helpers = static_cast<int>(std::min<std::int64_t>(threads, pieces)) - 1;
-  job.helpers = helpers;
-  for (int i = 0; i < helpers; ++i) {
-    workers->Schedule([&job] {
-      job.work();
-      const std::lock_guard lock(job.mutex);
-      if (--job.helpers == 0) job.idle.notify_one();
-    });
-  }
-  job.work();
-  std::unique_lock lock(job.mutex);
-  job.idle.wait(lock, [&] { return job.helpers == 0; });
-  if (job.error) std::rethrow_exception(job.error);
+  const FlushDenormals flush;
+  if (pieces > 1 && !inside_piece && num_threads() > 1 && pool().run(pieces, function, context)) return;
+  for (std::int64_t piece = 0; piece < pieces; ++piece) function(context, piece);
 }
 
 }  // namespace evenkeel

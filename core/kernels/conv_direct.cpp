@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -12,24 +13,33 @@ namespace {
 
 constexpr std::int64_t kSumLength =
     192;  ///< products added before a block goes back to memory: its cells stay in L1
-constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
+constexpr std::int64_t kTileBytes = 400 << 10;       ///< cells and results of a tile
+constexpr std::int64_t kFirstLevelBytes = 16 << 10;  ///< half of an L1 cache
+constexpr std::int64_t kManyChannels =
+    96;  ///< from here on, more vectors of cells at a time would not stay in L1
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
-constexpr std::int64_t kWantedPieces = 16;
+constexpr std::int64_t kWantedPieces =
+    8;  ///< tiles, or row blocks of a tile, to share out: more would copy cells and read weights more often
+
+/// Results whose cells are start, start + step, start + 2 step … of the target, from some of the taps.
+struct Phase {
+  Sizes3 start{0, 0, 0};
+  std::vector<std::int64_t> tap;
+};
 
 /// One pass: `rows` results a group from `channels` source channels a group.
 template <class T>
 struct Pass {
   Correlation shape;
+  std::vector<Phase> phases;  ///< in the order of their starts, the last axis fastest
   std::int64_t images, groups, channels, rows;
   const T* source;
-  // Weight of (group, row, channel, tap).
+  // Distances of w's elements; taps are neighbours.
   const T* w;
   std::int64_t group_stride, row_stride, channel_stride;
-  std::vector<std::int64_t> tap;
-  // Output q of an axis goes to cell start + q * step of a plane of `size`.
   T* target;
-  Sizes3 size, step, start;
+  Sizes3 size, step;
   const T* bias;
   T beta;
 };
@@ -43,37 +53,69 @@ struct Blocks {
   std::int64_t rows, count;
 };
 
+/// to[i * phases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`.
+template <class T>
+void weave(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t total, bool add, T* to) {
+  using S = Simd<T>;
+  const auto put = [&](std::int64_t at, typename S::Vector value) {
+    if (at >= total) return;
+    if (add) value += S::load_between(to, at, 0, total);
+    S::store_some(to + at, value, total - at);
+  };
+  if (phases == 1) {
+    for (std::int64_t i = 0; i < total; i += S::kLanes) put(i, S::load(from + i));
+  } else if (phases == 2) {
+    for (std::int64_t i = 0; 2 * i < total; i += S::kLanes) {
+      const auto even = S::load(from + i);
+      const auto odd = S::load(from + pitch + i);
+      put(2 * i, interleave<T, 0>(even, odd));
+      put(2 * i + S::kLanes, interleave<T, 1>(even, odd));
+    }
+  } else {
+    for (std::int64_t p = 0; p < phases; ++p)
+      for (std::int64_t i = 0; i * phases + p < total; ++i)
+        to[i * phases + p] = add ? to[i * phases + p] + from[p * pitch + i] : from[p * pitch + i];
+  }
+}
+
 template <class T>
 class Runner {
  public:
   explicit Runner(const Pass<T>& pass)
       : p_(pass),
-        taps_(static_cast<std::int64_t>(pass.tap.size())),
         blocks_(pass.rows),
-        block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / taps_, 1))),
-        plan_(pass.shape, pass.images, positions(), kWantedPieces, TilePlan::Layout::shared, kLanes),
-        packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * taps_)) {
-    for (std::int64_t c = 0; c < block_channels_; ++c)
-      for (const std::int32_t tap : plan_.tap_offsets())
-        offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
-    scratch_ = plan_.flat() || pass.step != Sizes3{1, 1, 1};
+        block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / most_taps(), 1))),
+        phases_(static_cast<std::int64_t>(pass.phases.size())),
+        scratch_(pass.phases.size() > 1),
+        plan_(pass.shape, pass.images, positions(), kWantedPieces, pass.rows, TilePlan::Layout::shared,
+              kLanes),
+        packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * pass.shape.taps())) {
+    scratch_ = scratch_ || plan_.flat();
+    std::int64_t taps = 0;
+    for (const Phase& phase : pass.phases) {
+      first_tap_.push_back(taps);
+      taps += static_cast<std::int64_t>(phase.tap.size());
+      for (std::int64_t c = 0; c < block_channels_; ++c)
+        for (const std::int64_t tap : phase.tap)
+          offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + plan_.tap_offsets()[tap]);
+    }
   }
 
   void run() {
     pack();
     const std::int64_t tiles = plan_.tiles();
-    const std::int64_t cuts = std::clamp<std::int64_t>(
-        kWantedPieces / std::max<std::int64_t>(tiles * p_.groups, 1), 1, blocks_.count);
+    const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
+    const std::int64_t cuts = std::clamp<std::int64_t>(kWantedPieces / pieces, 1, blocks_.count);
+    const Tile full = plan_.full();
     const std::int64_t work =
-        product(plan_.box()) * plan_.images() * p_.channels * taps_ * ceil_div(p_.rows, cuts);
+        product(full.count) * full.images * p_.channels * p_.shape.taps() * ceil_div(p_.rows, cuts) / phases_;
     const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
-    detail::parallel_ranges(tiles * p_.groups * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
       Worker worker(*this);
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t cut = i % cuts;
-        const std::int64_t group = i / cuts % p_.groups;
-        worker.work(plan_.tile(i / cuts / p_.groups), group, blocks_.count * cut / cuts,
-                    blocks_.count * (cut + 1) / cuts);
+        const std::int64_t tile = i / cuts / p_.groups;
+        worker.work(tile, i / cuts % p_.groups, blocks_.count * cut / cuts, blocks_.count * (cut + 1) / cuts);
       }
     });
   }
@@ -85,89 +127,119 @@ class Runner {
     return ceil_div(total, ceil_div(total, most));
   }
 
+  std::int64_t most_taps() const {
+    std::size_t most = 1;
+    for (const Phase& phase : p_.phases) most = std::max(most, phase.tap.size());
+    return static_cast<std::int64_t>(most);
+  }
+
   std::int64_t positions() const {
-    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (block_channels_ + p_.rows);
+    const std::int64_t fits =
+        kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (block_channels_ + p_.rows * phases_);
     return std::clamp<std::int64_t>(fits / (4 * kLanes) * (4 * kLanes), 4 * kLanes, kPositions);
   }
 
-  /// Weights in the order the blocks read them: [group][channel block][row block][channel, tap][row].
+  /// Weights in the order the blocks read them: [phase][group][channel block][row block][channel, tap][row].
   void pack() {
-    detail::parallel_ranges(p_.groups * blocks_.count,
-                            ceil_div(1 << 14, micro::kMaxRows * p_.channels * taps_),
+    const std::int64_t block_size = micro::kMaxRows * p_.channels * p_.shape.taps();
+    detail::parallel_ranges(p_.groups * blocks_.count, ceil_div(1 << 14, block_size),
                             [&](std::int64_t begin, std::int64_t end) {
-                              for (std::int64_t i = begin; i < end; ++i) {
-                                const std::int64_t group = i / blocks_.count;
-                                const std::int64_t block = i % blocks_.count;
-                                const std::int64_t row = blocks_.begin(block);
-                                const std::int64_t height = blocks_.begin(block + 1) - row;
-                                const T* from = p_.w + group * p_.group_stride + row * p_.row_stride;
-                                for (std::int64_t first = 0; first < p_.channels; first += block_channels_) {
-                                  const std::int64_t last = std::min(first + block_channels_, p_.channels);
-                                  T* to = packed(group, first, row, last - first);
-                                  for (std::int64_t c = first; c < last; ++c)
-                                    for (std::int64_t t = 0; t < taps_; ++t, to += height)
-                                      for (std::int64_t r = 0; r < height; ++r)
-                                        to[r] = from[r * p_.row_stride + c * p_.channel_stride + p_.tap[t]];
-                                }
-                              }
+                              for (std::int64_t i = begin; i < end; ++i)
+                                for (std::int64_t phase = 0; phase < phases_; ++phase)
+                                  for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
+                                    pack_block(phase, i / blocks_.count, i % blocks_.count, c,
+                                               std::min(block_channels_, p_.channels - c));
                             });
   }
 
-  T* packed(std::int64_t group, std::int64_t channel, std::int64_t row, std::int64_t channels) {
-    return packed_.data() + ((group * p_.channels + channel) * p_.rows + row * channels) * taps_;
+  void pack_block(std::int64_t phase, std::int64_t group, std::int64_t block, std::int64_t first,
+                  std::int64_t channels) {
+    const std::int64_t row = blocks_.begin(block);
+    const std::int64_t height = blocks_.begin(block + 1) - row;
+    const T* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
+    T* to = packed(phase, group, first, row, channels);
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (const std::int64_t tap : p_.phases[phase].tap)
+        for (std::int64_t r = 0; r < height; ++r)
+          *to++ = from[r * p_.row_stride + c * p_.channel_stride + tap];
   }
 
-  std::int64_t target_plane() const { return product(p_.size); }
+  T* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t row,
+            std::int64_t channels) {
+    const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
+    return packed_.data() + first_tap_[phase] * p_.groups * p_.rows * p_.channels +
+           ((group * p_.channels + channel) * p_.rows + row * channels) * taps;
+  }
 
-  /// Scratch memory of one thread.
+  /// Lanes of all results of the largest tile.
+  std::int64_t result_lanes() const {
+    const Tile t = plan_.full();
+    if (plan_.flat()) return ceil_div(plan_.walk(t), kLanes) * kLanes;
+    return t.images * t.count[0] * t.count[1] * ceil_div(t.count[2], kLanes) * kLanes;
+  }
+
+  /// One thread's scratch memory.
   class Worker {
    public:
     explicit Worker(Runner& runner)
         : r_(runner),
           p_(runner.p_),
+          result_ld_(runner.result_lanes()),
           cells_(static_cast<std::size_t>(runner.plan_.size(runner.block_channels_))),
-          results_(runner.scratch_ ? static_cast<std::size_t>(p_.rows * runner.walk_lanes()) : 0) {}
+          results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_) : 0) {}
 
     /// Row blocks [first, last) of one tile of one group.
-    void work(const Tile& t, std::int64_t group, std::int64_t first, std::int64_t last) {
+    void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
       const TilePlan& plan = r_.plan_;
-      const std::int64_t row_begin = r_.blocks_.begin(first);
-      T* plane = p_.target + (t.image * p_.groups + group) * p_.rows * r_.target_plane();
+      const Tile t = plan.tile(tile);
+      if (tile != listed_tile_) list_lanes(t);
+      listed_tile_ = tile;
+      T* planes = p_.target + (t.image * p_.groups + group) * p_.rows * product(p_.size);
       const std::int64_t source_plane = product(p_.shape.source);
-      bool fresh = true;
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        if (fresh || channels != listed_channels_) list_lanes(t, channels);
         plan.fill(t, p_.source + (group * p_.channels + c) * source_plane,
                   p_.groups * p_.channels * source_plane, channels, cells_.data());
-        T* to = r_.scratch_ ? results_.data() : plane;
-        const std::int64_t ld = r_.scratch_ ? r_.walk_lanes() : r_.target_plane();
-        const bool add = !fresh || (!r_.scratch_ && p_.beta != T(0));
-        const bool with_bias = fresh && p_.bias != nullptr;
-        const auto vectors = static_cast<std::int64_t>(lanes_.size());
-        const std::int64_t together = channels > 96 ? 2 : micro::kMaxVectors;
-        for (std::int64_t v = 0; v < vectors; v += together)
-          for (std::int64_t block = first; block < last; ++block) {
-            const std::int64_t row = r_.blocks_.begin(block);
-            const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
-            const std::int64_t end = std::min(v + together, vectors);
-            const int at_once = std::min<int>(micro::vectors_for(height), static_cast<int>(together));
-            for (std::int64_t j = v; j < end; j += at_once) {
-              const int count = static_cast<int>(std::min<std::int64_t>(at_once, end - j));
-              micro::output_block<T>(height, count)(
-                  channels * r_.taps_, r_.packed(group, c, row, channels), r_.offsets_.data(), cells_.data(),
-                  &lanes_[j], to + row * ld, ld, with_bias ? p_.bias + group * p_.rows + row : nullptr, add);
-            }
-          }
-        fresh = false;
+        for (std::int64_t phase = 0; phase < r_.phases_; ++phase) {
+          if (r_.scratch_)
+            multiply(phase, group, c, channels, first, last, results_.data() + phase * p_.rows * result_ld_,
+                     result_ld_, c > 0);
+          else
+            multiply(phase, group, c, channels, first, last, planes, product(p_.size),
+                     c > 0 || p_.beta != T(0));
+        }
       }
-      if (r_.scratch_) deliver(t, plane, row_begin, r_.blocks_.begin(last));
+      if (r_.scratch_) deliver(t, planes, r_.blocks_.begin(first), r_.blocks_.begin(last));
     }
 
    private:
-    void list_lanes(const Tile& t, std::int64_t channels) {
+    void multiply(std::int64_t phase, std::int64_t group, std::int64_t c, std::int64_t channels,
+                  std::int64_t first, std::int64_t last, T* to, std::int64_t ld, bool add) {
+      const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
+      const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
+      const T* bias = c == 0 && p_.bias != nullptr ? p_.bias + group * p_.rows : nullptr;
+      const auto vectors = static_cast<std::int64_t>(lanes_.size());
+      // Cells that fit the L1 cache stay while each row block's results are written through; else the weights
+      // of all row blocks pass by for a few vectors of cells.
+      const bool small =
+          channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T)) <= kFirstLevelBytes;
+      const std::int64_t together = small ? vectors : channels > kManyChannels ? 2 : 4;
+      for (std::int64_t v = 0; v < vectors; v += together)
+        for (std::int64_t block = first; block < last; ++block) {
+          const std::int64_t row = r_.blocks_.begin(block);
+          const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
+          const T* weights = r_.packed(phase, group, c, row, channels);
+          const std::int64_t end = std::min(v + together, vectors);
+          const auto at_once = std::min<std::int64_t>(micro::vectors_for(height), together);
+          for (std::int64_t j = v; j < end; j += at_once)
+            micro::output_block<T>(height, static_cast<int>(std::min(at_once, end - j)))(
+                channels * taps, weights, offsets, cells_.data(), &lanes_[j], to + row * ld, ld,
+                bias != nullptr ? bias + row : nullptr, add);
+        }
+    }
+
+    void list_lanes(const Tile& t) {
       const TilePlan& plan = r_.plan_;
-      listed_channels_ = channels;
       lanes_.clear();
       const auto run = [&](std::int64_t source, std::int64_t count, std::int64_t target) {
         for (std::int64_t w = 0; w < count; w += kLanes) {
@@ -177,109 +249,89 @@ class Runner {
           lanes_.push_back({static_cast<std::int32_t>(source + w), static_cast<std::int32_t>(real), to});
         }
       };
-      for (std::int64_t image = 0; image < t.images; ++image) {
-        const std::int64_t base = image * channels * plan.channel_size();
-        const std::int64_t image_target = image * p_.groups * p_.rows * r_.target_plane();
-        if (plan.flat()) {
-          run(base, plan.row_offset(t.count[0] - 1, t.count[1] - 1) + t.count[2], 0);
-          continue;
-        }
+      if (plan.flat()) return run(0, plan.walk(t), 0);
+      for (std::int64_t image = 0; image < t.images; ++image)
         for (std::int64_t d = 0; d < t.count[0]; ++d)
           for (std::int64_t h = 0; h < t.count[1]; ++h)
-            run(base + plan.row_offset(d, h), t.count[2],
-                image_target + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + t.begin[2]);
-      }
+            run(plan.row_offset(image, d, h), t.count[2],
+                image * p_.groups * p_.rows * product(p_.size) +
+                    ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + t.begin[2]);
     }
 
-    /// Results of the scratch memory to their places.
-    void deliver(const Tile& t, T* plane, std::int64_t row_begin, std::int64_t row_end) {
-      const TilePlan& plan = r_.plan_;
-      const std::int64_t ld = r_.walk_lanes();
-      const std::int64_t flat_image =
-          ceil_div(plan.row_offset(t.count[0] - 1, t.count[1] - 1) + t.count[2], kLanes) * kLanes;
+    /// Results of the scratch memory to their places, phases woven together.
+    void deliver(const Tile& t, T* planes, std::int64_t row_begin, std::int64_t row_end) {
+      const std::int64_t side_by_side = std::min(p_.step[2], p_.size[2]);  // phases that share rows
       const std::int64_t row_lanes = ceil_div(t.count[2], kLanes) * kLanes;
+      const std::int64_t begin = t.begin[2] * p_.step[2];
+      const std::int64_t length = std::min(t.count[2] * p_.step[2], p_.size[2] - begin);
       for (std::int64_t image = 0; image < t.images; ++image)
-        for (std::int64_t row = row_begin; row < row_end; ++row)
+        for (std::int64_t row = row_begin; row < row_end; ++row) {
+          T* plane = planes + (image * p_.groups * p_.rows + row) * product(p_.size);
           for (std::int64_t d = 0; d < t.count[0]; ++d)
             for (std::int64_t h = 0; h < t.count[1]; ++h) {
-              const std::int64_t at = plan.flat() ? image * flat_image + plan.row_offset(d, h)
-                                                  : ((image * t.count[0] + d) * t.count[1] + h) * row_lanes;
-              const T* from = results_.data() + row * ld + at;
-              const std::int64_t to_d = p_.start[0] + (t.begin[0] + d) * p_.step[0];
-              const std::int64_t to_h = p_.start[1] + (t.begin[1] + h) * p_.step[1];
-              T* to = plane + (image * p_.groups * p_.rows + row) * r_.target_plane() +
-                      (to_d * p_.size[1] + to_h) * p_.size[2] + p_.start[2] + t.begin[2] * p_.step[2];
-              const std::int64_t step = p_.step[2];
-              if (p_.beta == T(0))
-                for (std::int64_t w = 0; w < t.count[2]; ++w) to[w * step] = from[w];
-              else
-                for (std::int64_t w = 0; w < t.count[2]; ++w) to[w * step] += from[w];
+              const std::int64_t at = r_.plan_.flat()
+                                          ? r_.plan_.row_offset(image, d, h)
+                                          : ((image * t.count[0] + d) * t.count[1] + h) * row_lanes;
+              for (std::int64_t phase = 0; phase < r_.phases_; phase += side_by_side) {
+                const Sizes3& start = p_.phases[phase].start;
+                const std::int64_t to_d = start[0] + (t.begin[0] + d) * p_.step[0];
+                const std::int64_t to_h = start[1] + (t.begin[1] + h) * p_.step[1];
+                if (to_d >= p_.size[0] || to_h >= p_.size[1]) continue;
+                weave(results_.data() + (phase * p_.rows + row) * result_ld_ + at, p_.rows * result_ld_,
+                      side_by_side, length, p_.beta != T(0),
+                      plane + (to_d * p_.size[1] + to_h) * p_.size[2] + begin);
+              }
             }
+        }
     }
 
     Runner& r_;
     const Pass<T>& p_;
+    std::int64_t result_ld_;
     detail::Workspace<T> cells_;
     detail::Workspace<T> results_;
     std::vector<micro::Lanes> lanes_;
-    std::int64_t listed_channels_ = 0;
+    std::int64_t listed_tile_ = -1;
   };
 
-  /// Lanes of all results of a full tile.
-  std::int64_t walk_lanes() const {
-    const Sizes3& box = plan_.box();
-    const std::int64_t image =
-        plan_.flat() ? ceil_div(plan_.row_offset(box[0] - 1, box[1] - 1) + box[2], kLanes) * kLanes
-                     : box[0] * box[1] * ceil_div(box[2], kLanes) * kLanes;
-    return image * plan_.images();
-  }
-
   const Pass<T>& p_;
-  std::int64_t taps_;
   Blocks blocks_;
-  std::int64_t block_channels_;
+  std::int64_t block_channels_, phases_;
+  bool scratch_;
   TilePlan plan_;
   detail::Workspace<T> packed_;
+  std::vector<std::int64_t> first_tap_;
   std::vector<std::int32_t> offsets_;
-  bool scratch_;
 };
 
-/// The cells of gx that equal `start` modulo the stride, as a correlation with gy: cell q * stride + start
-/// reads gy[q + (start + padding - k * dilation) / stride] for the taps k where that divides. The taps go to
-/// `tap`.
-Correlation input_grad_phase(const ConvGeometry& g, const Sizes3& start, std::vector<std::int64_t>& tap) {
+/// x -> y turned round: gx cell q * stride + start reads gy[q + (start + padding - k * dilation) / stride]
+/// for the taps k where that divides. Each tap belongs to the phase of one start.
+Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& phases) {
   const Sizes3 in = as_volume(g.rank, g.in, 1), kernel = as_volume(g.rank, g.kernel, 1);
   const Sizes3 stride = as_volume(g.rank, g.stride, 1), dilation = as_volume(g.rank, g.dilation, 1);
   const Sizes3 padding = as_volume(g.rank, g.padding, 0);
   Correlation c{as_volume(g.rank, g.out, 1), {}, {1, 1, 1}, {}};
-  std::array<std::vector<std::int64_t>, 3> used;
+  std::array<std::vector<std::int64_t>, 3> starts;  // of each tap
   for (int a = 0; a < 3; ++a) {
-    c.out[a] = ceil_div(std::max<std::int64_t>(in[a] - start[a], 0), stride[a]);
+    c.out[a] = ceil_div(in[a], stride[a]);
     for (std::int64_t k = 0; k < kernel[a]; ++k) {
-      const std::int64_t shift = start[a] + padding[a] - k * dilation[a];
-      if (shift % stride[a] != 0) continue;
-      c.at[a].push_back(shift / stride[a]);
-      used[a].push_back(k);
+      const std::int64_t at = k * dilation[a] - padding[a];
+      const std::int64_t start = (at % stride[a] + stride[a]) % stride[a];
+      starts[a].push_back(start);
+      c.at[a].push_back((start - at) / stride[a]);
     }
   }
-  for (const std::int64_t d : used[0])
-    for (const std::int64_t h : used[1])
-      for (const std::int64_t w : used[2]) tap.push_back((d * kernel[1] + h) * kernel[2] + w);
+  for (std::int64_t d = 0; d < std::min(stride[0], in[0]); ++d)
+    for (std::int64_t h = 0; h < std::min(stride[1], in[1]); ++h)
+      for (std::int64_t w = 0; w < std::min(stride[2], in[2]); ++w) {
+        Phase phase{{d, h, w}, {}};
+        for (std::int64_t tap = 0; tap < product(kernel); ++tap)
+          if (starts[0][tap / (kernel[1] * kernel[2])] == d && starts[1][tap / kernel[2] % kernel[1]] == h &&
+              starts[2][tap % kernel[2]] == w)
+            phase.tap.push_back(tap);
+        phases.push_back(phase);
+      }
   return c;
-}
-
-/// Cells of a phase that no tap reaches.
-template <class T>
-void clear_phase(const Pass<T>& pass) {
-  const std::int64_t planes = pass.images * pass.groups * pass.rows;
-  detail::parallel_ranges(
-      planes, ceil_div(1 << 14, product(pass.size)), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t plane = begin; plane < end; ++plane)
-          for (std::int64_t d = pass.start[0]; d < pass.size[0]; d += pass.step[0])
-            for (std::int64_t h = pass.start[1]; h < pass.size[1]; h += pass.step[1])
-              for (std::int64_t w = pass.start[2]; w < pass.size[2]; w += pass.step[2])
-                pass.target[((plane * pass.size[0] + d) * pass.size[1] + h) * pass.size[2] + w] = T(0);
-      });
 }
 
 }  // namespace
@@ -291,25 +343,11 @@ void conv_direct_forward(const ConvGeometry& g, const T* x, const T* w, const T*
   const std::int64_t out_group = g.out_channels / g.groups;
   if (g.batch * g.out_channels * product(shape.out) == 0) return;
   const std::int64_t taps = shape.taps();
-  std::vector<std::int64_t> tap(static_cast<std::size_t>(taps));
-  for (std::int64_t t = 0; t < taps; ++t) tap[t] = t;
-  const Pass<T> pass{shape,
-                     g.batch,
-                     g.groups,
-                     in_group,
-                     out_group,
-                     x,
-                     w,
-                     out_group * in_group * taps,
-                     in_group * taps,
-                     taps,
-                     tap,
-                     y,
-                     shape.out,
-                     {1, 1, 1},
-                     {0, 0, 0},
-                     bias,
-                     T(0)};
+  Phase all;
+  for (std::int64_t tap = 0; tap < taps; ++tap) all.tap.push_back(tap);
+  const Pass<T> pass{
+      shape,           {all}, g.batch, g.groups,  in_group,  out_group, x,   w, out_group * in_group * taps,
+      in_group * taps, taps,  y,       shape.out, {1, 1, 1}, bias,      T(0)};
   Runner<T>(pass).run();
 }
 
@@ -317,24 +355,28 @@ template <class T>
 void conv_direct_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
   const std::int64_t in_group = g.in_channels / g.groups;
   const std::int64_t out_group = g.out_channels / g.groups;
-  const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  const Sizes3 in = as_volume(g.rank, g.in, 1);
   if (g.batch * g.in_channels * product(in) == 0) return;
-  Sizes3 start;
-  for (start[0] = 0; start[0] < std::min(stride[0], in[0]); ++start[0])
-    for (start[1] = 0; start[1] < std::min(stride[1], in[1]); ++start[1])
-      for (start[2] = 0; start[2] < std::min(stride[2], in[2]); ++start[2]) {
-        std::vector<std::int64_t> tap;
-        const Correlation shape = input_grad_phase(g, start, tap);
-        const Pass<T> pass{
-            shape, g.batch,         g.groups, out_group, in_group, gy,     w,     out_group * in_group * taps,
-            taps,  in_group * taps, tap,      gx,        in,       stride, start, nullptr,
-            beta};
-        if (!tap.empty())
-          Runner<T>(pass).run();
-        else if (beta == T(0))
-          clear_phase(pass);
-      }
+  std::vector<Phase> phases;
+  const Correlation shape = input_grad_correlation(g, phases);
+  const std::int64_t taps = shape.taps();
+  const Pass<T> pass{shape,
+                     phases,
+                     g.batch,
+                     g.groups,
+                     out_group,
+                     in_group,
+                     gy,
+                     w,
+                     out_group * in_group * taps,
+                     taps,
+                     in_group * taps,
+                     gx,
+                     in,
+                     as_volume(g.rank, g.stride, 1),
+                     nullptr,
+                     beta};
+  Runner<T>(pass).run();
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                             \

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::int64_t kWantedPieces = 16;
 constexpr std::int64_t kTileBytes = 300 << 10;
-constexpr std::int64_t kChunk = 64;  ///< output channels of a piece
+constexpr std::int64_t kChunk = 128;  ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
+constexpr std::int64_t kWorthACut = 512;  ///< positions that pay for a set of sums of their own
 constexpr std::int64_t kFewChannels = 8;  ///< below these, a block takes several taps of a channel
 
 /// Runs of neighbouring numbers, joined where one goes on where the last ended.
@@ -40,15 +41,16 @@ class WeightGrad {
         chunks_(ceil_div(outs_, kChunk)),
         chunk_(ceil_div(ceil_div(outs_, chunks_), kLanes) * kLanes),
         block_(std::min(channels_, kChannelBlock)),
-        cuts_(std::max<std::int64_t>(kWantedPieces / (groups_ * chunks_), 1)),
-        plan_(shape_, batch_, positions(), kWantedPieces,
-              columns_ ? TilePlan::Layout::columns : TilePlan::Layout::shared, kLanes) {
+        cuts_(std::clamp<std::int64_t>(
+            std::min(kWantedPieces / (groups_ * chunks_), batch_ * product(shape_.out) / kWorthACut), 1,
+            kWantedPieces)),
+        plan_(shape_, batch_, positions(), cuts_, 0,
+              columns_ ? TilePlan::Layout::columns : TilePlan::Layout::shared, kLanes),
+        rows_(channels_ * taps_),
+        row_step_(columns_ ? 1 : taps_),
+        pitch_(columns_ ? plan_.channel_size() / taps_ : plan_.channel_size()) {
     chunks_ = ceil_div(outs_, chunk_);
-    cuts_ = std::clamp<std::int64_t>(cuts_, 1, std::max<std::int64_t>(plan_.tiles(), 1));
-    // A row of sums for each channel and tap; those of a block are `row_step` rows apart.
-    rows_ = channels_ * taps_;
-    row_step_ = columns_ ? 1 : taps_;
-    pitch_ = columns_ ? plan_.channel_size() / taps_ : plan_.channel_size();
+    cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
   }
 
   void run(T* gw, T beta) {
@@ -61,20 +63,29 @@ class WeightGrad {
       add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_, sum);
     });
     // Sums of the cuts in order, transposed to [output channel][channel, tap].
-    detail::parallel_ranges(
-        groups_ * outs_, ceil_div(1 << 13, rows_ * cuts_), [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t o = begin; o < end; ++o) {
-            const std::int64_t group = o / outs_;
-            const std::int64_t chunk = o % outs_ / chunk_;
-            const T* from = sums.data() + (group * chunks_ + chunk) * cuts_ * piece_size + o % outs_ % chunk_;
-            for (std::int64_t row = 0; row < rows_; ++row) {
-              T total = 0;
-              for (std::int64_t cut = 0; cut < cuts_; ++cut) total += from[cut * piece_size + row * chunk_];
-              T& to = gw[o * rows_ + row];
-              to = beta == T(0) ? total : total + to;
-            }
-          }
-        });
+    const std::int64_t strips = ceil_div(rows_, kLanes);
+    detail::parallel_ranges(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              detail::Workspace<T> total(static_cast<std::size_t>(2 * kLanes * chunk_));
+                              for (std::int64_t i = begin; i < end; ++i) {
+                                const std::int64_t row = i % strips * kLanes;
+                                const std::int64_t rows = std::min<std::int64_t>(kLanes, rows_ - row);
+                                const std::int64_t out = i / strips % chunks_ * chunk_;
+                                const T* from = sums.data() + i / strips * cuts_ * piece_size + row * chunk_;
+                                std::copy_n(from, rows * chunk_, total.data());
+                                for (std::int64_t cut = 1; cut < cuts_; ++cut)
+                                  for (std::int64_t j = 0; j < rows * chunk_; ++j)
+                                    total.data()[j] += from[cut * piece_size + j];
+                                T* turned = total.data() + kLanes * chunk_;
+                                micro::transpose_to_lanes(total.data(), chunk_, chunk_,
+                                                          static_cast<int>(rows), turned, kLanes);
+                                for (std::int64_t o = 0; o < std::min(chunk_, outs_ - out); ++o) {
+                                  T* to = gw + (i / strips / chunks_ * outs_ + out + o) * rows_ + row;
+                                  for (std::int64_t r = 0; r < rows; ++r)
+                                    to[r] = turned[o * kLanes + r] + (beta == T(0) ? T(0) : to[r]);
+                                }
+                              }
+                            });
   }
 
  private:
@@ -92,7 +103,8 @@ class WeightGrad {
     const std::int64_t outs = std::min(chunk_, outs_ - out);
     const std::int64_t vectors = ceil_div(outs, kLanes);
     detail::Workspace<T> cells(static_cast<std::size_t>(plan_.size(block_)));
-    detail::Workspace<T> gradient(static_cast<std::size_t>(product(plan_.box()) * plan_.images() * chunk_));
+    const Tile full = plan_.full();
+    detail::Workspace<T> gradient(static_cast<std::size_t>(product(full.count) * full.images * chunk_));
     std::vector<micro::Run> runs;
     for (std::int64_t index = first; index < last; ++index) {
       const Tile t = plan_.tile(index);
@@ -102,7 +114,7 @@ class WeightGrad {
         const std::int64_t channels = std::min(block_, channels_ - c);
         plan_.fill(t, x_ + (group * channels_ + c) * product(shape_.source),
                    groups_ * channels_ * product(shape_.source), channels, cells.data());
-        list_runs(t, channels, runs);
+        list_runs(t, runs);
         const std::int64_t height = columns_ ? channels * taps_ : channels;
         for (std::int64_t v = 0; v < vectors; v += panel(vectors, v)) {
           const int wide = static_cast<int>(panel(vectors, v));
@@ -154,12 +166,12 @@ class WeightGrad {
     }
   }
 
-  void list_runs(const Tile& t, std::int64_t channels, std::vector<micro::Run>& runs) const {
+  void list_runs(const Tile& t, std::vector<micro::Run>& runs) const {
     runs.clear();
     for (std::int64_t image = 0; image < t.images; ++image)
       for (std::int64_t d = 0; d < t.count[0]; ++d)
         for (std::int64_t h = 0; h < t.count[1]; ++h)
-          add_run(runs, image * channels * plan_.channel_size() + plan_.row_offset(d, h), t.count[2]);
+          add_run(runs, plan_.row_offset(image, d, h), t.count[2]);
   }
 
   const T* x_;
@@ -169,7 +181,9 @@ class WeightGrad {
   bool columns_;
   std::int64_t chunks_, chunk_, block_, cuts_;
   TilePlan plan_;
-  std::int64_t rows_ = 0, row_step_ = 0, pitch_ = 0;
+  /// A row of sums for each channel and tap; those that a block takes are row_step_ apart, their cells
+  /// pitch_.
+  std::int64_t rows_, row_step_, pitch_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -28,8 +29,9 @@ class DotGrad {
         outs_(g.out_channels / g.groups),
         taps_(shape_.taps()),
         block_(std::clamp<std::int64_t>(kSums / taps_, 1, channels_)),
-        plan_(shape_, g.batch, kPositions, kWantedPieces, TilePlan::Layout::shared, kLanes) {
-    cuts_ = std::clamp<std::int64_t>(kWantedPieces / groups_, 1, std::max<std::int64_t>(plan_.tiles(), 1));
+        cuts_(std::clamp<std::int64_t>(kWantedPieces / groups_, 1, kWantedPieces)),
+        plan_(shape_, g.batch, kPositions, cuts_, outs_, TilePlan::Layout::shared, kLanes) {
+    cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     for (std::int64_t c = 0; c < block_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
         offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
@@ -39,7 +41,7 @@ class DotGrad {
     const std::int64_t count = groups_ * outs_ * channels_ * taps_;
     detail::Workspace<T> partial(static_cast<std::size_t>(cuts_ * count));
     const std::int64_t work =
-        plan_.tiles() / cuts_ * product(plan_.box()) * plan_.images() * outs_ * channels_ * taps_;
+        plan_.tiles() / cuts_ * product(plan_.full().count) * plan_.full().images * outs_ * channels_ * taps_;
     const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
     detail::parallel_ranges(cuts_ * groups_, grain, [&](std::int64_t begin, std::int64_t end) {
       Worker worker(*this);
@@ -55,16 +57,14 @@ class DotGrad {
  private:
   static constexpr int kLanes = Simd<T>::kLanes;
 
-  /// Cells of the walk over one image's box, in whole vectors.
-  std::int64_t walk(const Sizes3& count) const {
-    return ceil_div(plan_.row_offset(count[0] - 1, count[1] - 1) + count[2], kLanes) * kLanes;
-  }
+  /// Cells of the walk over a tile, in whole vectors.
+  std::int64_t walk(const Tile& t) const { return ceil_div(plan_.walk(t), kLanes) * kLanes; }
 
   class Worker {
    public:
     explicit Worker(const DotGrad& d)
         : d_(d),
-          pitch_(d.walk(d.plan_.box())),
+          pitch_(d.walk(d.plan_.full()) + kLanes),
           cells_size_(d.plan_.size(d.block_)),
           cells_(static_cast<std::size_t>(cells_size_)),
           gradient_(static_cast<std::size_t>(d.outs_ * pitch_)),
@@ -85,19 +85,15 @@ class DotGrad {
           const Tile t = plan.tile(index);
           plan.fill(t, d_.x_ + (group * d_.channels_ + c) * source_plane,
                     d_.groups_ * d_.channels_ * source_plane, channels, cells_.data());
-          for (std::int64_t image = 0; image < t.images; ++image) {
-            copy_gradient(t, group, image);
-            for (std::int64_t o = 0; o < d_.outs_; o += micro::kMaxDotRows)
-              for (std::int64_t j = 0; j < columns; j += micro::kMaxDotColumns) {
-                const auto rows = static_cast<int>(std::min<std::int64_t>(micro::kMaxDotRows, d_.outs_ - o));
-                const auto wide =
-                    static_cast<int>(std::min<std::int64_t>(micro::kMaxDotColumns, columns - j));
-                micro::dot_block<T>(rows, wide)(d_.walk(t.count), gradient_.data() + o * pitch_, pitch_,
-                                                cells_.data() + image * channels * plan.channel_size(),
-                                                d_.offsets_.data() + j,
-                                                sums_.data() + (o * columns + j) * kLanes, columns * kLanes);
-              }
-          }
+          copy_gradient(t, group);
+          for (std::int64_t o = 0; o < d_.outs_; o += micro::kMaxDotRows)
+            for (std::int64_t j = 0; j < columns; j += micro::kMaxDotColumns) {
+              const auto rows = static_cast<int>(std::min<std::int64_t>(micro::kMaxDotRows, d_.outs_ - o));
+              const auto wide = static_cast<int>(std::min<std::int64_t>(micro::kMaxDotColumns, columns - j));
+              micro::dot_block<T>(rows, wide)(d_.walk(t), gradient_.data() + o * pitch_, pitch_,
+                                              cells_.data(), d_.offsets_.data() + j,
+                                              sums_.data() + (o * columns + j) * kLanes, columns * kLanes);
+            }
         }
         for (std::int64_t o = 0; o < d_.outs_; ++o)
           for (std::int64_t j = 0; j < columns; ++j) {
@@ -110,23 +106,25 @@ class DotGrad {
     }
 
    private:
-    /// gy of one image of the tile, laid out like the tile's cells, zero between the rows.
-    void copy_gradient(const Tile& t, std::int64_t group, std::int64_t image) {
+    /// gy of the tile, laid out like the tile's cells, zero between the rows.
+    void copy_gradient(const Tile& t, std::int64_t group) {
       const Sizes3& out = d_.shape_.out;
-      const std::int64_t end = d_.walk(t.count);
+      const RowCopy<T> row(t.count[2], 0, 1, t.count[2]);
       for (std::int64_t o = 0; o < d_.outs_; ++o) {
         T* to = gradient_.data() + o * pitch_;
-        const T* plane = d_.gy_ + (((t.image + image) * d_.groups_ + group) * d_.outs_ + o) * product(out);
         std::int64_t done = 0;
-        for (std::int64_t d = 0; d < t.count[0]; ++d)
-          for (std::int64_t h = 0; h < t.count[1]; ++h) {
-            const std::int64_t at = d_.plan_.row_offset(d, h);
-            std::fill(to + done, to + at, T(0));
-            const T* from = plane + ((t.begin[0] + d) * out[1] + t.begin[1] + h) * out[2] + t.begin[2];
-            std::copy_n(from, t.count[2], to + at);
-            done = at + t.count[2];
-          }
-        std::fill(to + done, to + end, T(0));
+        for (std::int64_t image = 0; image < t.images; ++image)
+          for (std::int64_t d = 0; d < t.count[0]; ++d)
+            for (std::int64_t h = 0; h < t.count[1]; ++h) {
+              const T* plane =
+                  d_.gy_ + (((t.image + image) * d_.groups_ + group) * d_.outs_ + o) * product(out);
+              const std::int64_t at = d_.plan_.row_offset(image, d, h);
+              if (done < at) std::fill(to + done, to + at, T(0));
+              row.copy(plane + ((t.begin[0] + d) * out[1] + t.begin[1] + h) * out[2] + t.begin[2], 0,
+                       to + at);
+              done = at + ceil_div(t.count[2], kLanes) * kLanes;
+            }
+        if (done < d_.walk(t)) std::fill(to + done, to + d_.walk(t), T(0));
       }
     }
 
@@ -138,7 +136,7 @@ class DotGrad {
   const T* x_;
   const T* gy_;
   Correlation shape_;
-  std::int64_t groups_, channels_, outs_, taps_, block_, cuts_ = 1;
+  std::int64_t groups_, channels_, outs_, taps_, block_, cuts_;
   TilePlan plan_;
   std::vector<std::int32_t> offsets_;
 };

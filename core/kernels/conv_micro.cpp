@@ -14,37 +14,30 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   typename S::Vector sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) sum[r][v] = (bias != nullptr ? bias[r] : T(0)) - typename S::Vector{};
-  std::int32_t at[kVectors];
+  std::int64_t at[kVectors];
   for (int v = 0; v < kVectors; ++v) at[v] = lanes[v].source - lanes[0].source;
   tile += lanes[0].source;
   for (std::int64_t p = 0; p < k; ++p) {
     const T* cells = tile + offset[p];
     typename S::Vector x[kVectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) x[v] = S::load(cells + at[v]);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) sum[r][v] += a[r] * x[v];
     a += kRows;
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
     T* to = c + lanes[v].target;
-    if (lanes[v].count == S::kLanes) {
+    const std::int32_t count = lanes[v].count;
 #pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r)
-        S::store(to + r * ldc, accumulate ? sum[r][v] + S::load(to + r * ldc) : sum[r][v]);
-    } else {
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        T row[S::kLanes];
-        S::store(row, sum[r][v]);
-        for (int i = 0; i < lanes[v].count; ++i)
-          to[r * ldc + i] = accumulate ? row[i] + to[r * ldc + i] : row[i];
-      }
+    for (int r = 0; r < kRows; ++r, to += ldc) {
+      if (accumulate) sum[r][v] += S::load_between(to, 0, 0, count);
+      S::store_some(to, sum[r][v], count);
     }
   }
 }
@@ -56,7 +49,7 @@ void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int6
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) acc[r][v] = S::load(sum + r * ld + v * S::kLanes);
   for (std::int64_t i = 0; i < runs; ++i) {
     // Every third row has a pointer; the two between are one and two pitches on.
@@ -65,7 +58,7 @@ void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int6
     for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
     for (std::int32_t p = 0; p < run[i].count; ++p) {
       typename S::Vector g[kVectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) g[v] = S::load(gradient + v * S::kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r)
@@ -76,7 +69,7 @@ void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int6
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) S::store(sum + r * ld + v * S::kLanes, acc[r][v]);
 }
 
@@ -118,13 +111,16 @@ constexpr auto table(std::integer_sequence<int, kIndex...>, F f) {
 
 template <class T>
 OutputBlock<T> output_block(int rows, int vectors) {
-  static constexpr auto narrow = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
-    return std::array<OutputBlock<T>, 2>{output_block_of<T, kRows, 1>, output_block_of<T, kRows, 2>};
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
+    constexpr int kMost = 4 * kRows <= kMaxRows ? 8 : 2 * kRows <= kMaxRows ? 4 : 2;
+    std::array<OutputBlock<T>, kMaxVectors> blocks{};
+    const auto some = table(std::make_integer_sequence<int, kMost>{}, []<int kVectors>() -> OutputBlock<T> {
+      return output_block_of<T, kRows, kVectors>;
+    });
+    for (int i = 0; i < kMost; ++i) blocks[i] = some[i];
+    return blocks;
   });
-  static constexpr auto wide = table(std::make_integer_sequence<int, kWideRows>{}, []<int kRows>() {
-    return std::array<OutputBlock<T>, 2>{output_block_of<T, kRows, 3>, output_block_of<T, kRows, 4>};
-  });
-  return vectors <= 2 ? narrow[rows - 1][vectors - 1] : wide[rows - 1][vectors - 3];
+  return all[rows - 1][vectors - 1];
 }
 
 template <class T>

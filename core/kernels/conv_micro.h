@@ -16,11 +16,10 @@ struct Lanes {
 };
 
 inline constexpr int kMaxRows = kVectorBytes == 64 ? 12 : 6;  ///< output channels of a block
-inline constexpr int kWideRows = kMaxRows / 2;                ///< up to these, a block takes more vectors
-inline constexpr int kMaxVectors = 4;
+inline constexpr int kMaxVectors = 8;
 
-/// Vectors that a block of `rows` output channels takes at a time.
-inline int vectors_for(int rows) { return rows <= kWideRows ? kMaxVectors : 2; }
+/// Vectors that a block of `rows` output channels takes at a time, so that the sums fill the registers.
+inline int vectors_for(int rows) { return 4 * rows <= kMaxRows ? 8 : 2 * rows <= kMaxRows ? 4 : 2; }
 
 /// c[r * ldc + lane] = start + sum over k of a[k * rows + r] * tile[offset[k] + lane], for `rows` rows and
 /// `vectors` vectors of lanes. start is bias[r] if bias is given, and c too if `accumulate`.

@@ -30,18 +30,21 @@ struct Tile {
 };
 
 /// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, strides taken apart,
-/// so that any tap is a view at a fixed offset and 16 neighbouring outputs read 16 neighbouring cells.
-/// Layout: [image][channel][slot][row][column]. An axis has one slot for each residue of its taps modulo the
+/// so that any tap is a view at a fixed offset and neighbouring outputs read neighbouring cells. Layout:
+/// [channel][slot][image][depth][row][column]. An axis has one slot for each residue of its taps modulo the
 /// step, with room for all shifts, or, where that is smaller, one for each tap.
 class TilePlan {
  public:
   enum class Layout {
     shared,   ///< taps share cells where they overlap
-    columns,  ///< every tap has its own copy, as in im2col: `pitch` apart, and no gaps between rows
+    columns,  ///< every tap has its own copy, as in im2col, tap after tap, without gaps between rows
   };
 
+  /// Tiles of about `positions` outputs; several images share one where that leaves `min_tiles` tiles.
+  /// `uses`: results that each cell is multiplied into, which tells how much work a copy without gaps is
+  /// worth.
   TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-           Layout layout, int lanes);
+           std::int64_t uses, Layout layout, int lanes);
 
   std::int64_t tiles() const { return image_groups_ * product(boxes_); }
   Tile tile(std::int64_t index) const;
@@ -51,17 +54,23 @@ class TilePlan {
   template <class T>
   void fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to) const;
 
-  /// Elements of one channel of one image.
+  /// Elements of one channel.
   std::int64_t channel_size() const { return channel_size_; }
-  /// Elements that fill() and reads beyond the last row touch.
-  std::int64_t size(std::int64_t channels) const { return images_ * channels * channel_size_ + slack_; }
+  /// Elements that fill() and vectors that start inside the tile touch.
+  std::int64_t size(std::int64_t channels) const { return channels * channel_size_ + slack_; }
   /// Offset of each tap from its channel.
   const std::vector<std::int32_t>& tap_offsets() const { return tap_offsets_; }
-  /// Offset of row (d, h) of a tile's box within a channel.
-  std::int64_t row_offset(std::int64_t d, std::int64_t h) const { return (d * extent_[1] + h) * extent_[2]; }
-  const Sizes3& box() const { return box_; }
-  std::int64_t images() const { return images_; }
-  /// Rows lie so close that a walk over all cells of a box wastes less than one row by row.
+  /// Offset of a row of outputs within a channel.
+  std::int64_t row_offset(std::int64_t image, std::int64_t d, std::int64_t h) const {
+    return ((image * extent_[0] + d) * extent_[1] + h) * extent_[2];
+  }
+  /// Cells from a tile's first output to its last, gaps between rows included.
+  std::int64_t walk(const Tile& t) const {
+    return row_offset(t.images - 1, t.count[0] - 1, t.count[1] - 1) + t.count[2];
+  }
+  /// The largest tile.
+  Tile full() const { return {0, images_, {0, 0, 0}, box_}; }
+  /// A walk over all cells wastes less than going row by row.
   bool flat() const { return flat_; }
 
  private:
@@ -74,6 +83,9 @@ class TilePlan {
 
   static Axis shared_axis(const Correlation& c, int axis);
   static Axis column_axis(const Correlation& c, int axis);
+  void choose_boxes(std::int64_t positions, std::int64_t min_tiles, int lanes);
+  void choose_axes(const Correlation& c, std::int64_t uses, Layout layout, int lanes);
+  void place_taps(Layout layout, int lanes);
 
   Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{};
   std::array<Axis, 3> axes_;

@@ -39,50 +39,56 @@ void apply(std::int64_t size, const T* x, T mean, T rstd, const T* weight, const
   }
 }
 
-/// Gradients of weight and bias: each piece of rows adds its own, the pieces are added in order.
+/// gx = rstd * (w gy - level - slope * (x - mean)) over a row, level and slope from the sums of the row.
 template <class T>
-void parameter_gradients(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean,
-                         const T* rstd, T* gweight, T* gbias, T beta) {
-  if (gbias != nullptr) sum_axis(1, rows, size, T(1), gy, beta, gbias);
-  if (gweight == nullptr) return;
+void input_gradient(std::int64_t size, const T* x, const T* gy, T mean, T rstd, const T* weight,
+                    bool centered, T* gx, T beta) {
+  GradientSums sums;
+  if (weight != nullptr)
+    sums = gradient_sums(
+        x, [=](std::int64_t i) { return gy[i] * weight[i]; }, size, mean);
+  else
+    sums = gradient_sums(
+        x, [=](std::int64_t i) { return gy[i]; }, size, mean);
+  const auto inverse = 1 / static_cast<double>(size);
+  const T level = centered ? static_cast<T>(sums.gradient * inverse) : T(0);
+  const T slope = static_cast<T>(sums.product * inverse) * rstd * rstd;
+  for (std::int64_t i = 0; i < size; ++i) {
+    const T scaled = weight != nullptr ? gy[i] * weight[i] : gy[i];
+    const T value = rstd * (scaled - level - slope * (x[i] - mean));
+    gx[i] = beta == T(0) ? value : value + gx[i];
+  }
+}
+
+/// All gradients in one pass over the rows: pieces of rows add up their part of the parameters', which are
+/// then added in order. mean is null for rms norm.
+template <class T>
+void backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean, const T* rstd,
+              const T* weight, T* gx, T gx_beta, T* gweight, T* gbias, T parameter_beta) {
   constexpr std::int64_t kRows = 64;
   const std::int64_t pieces = ceil_div(rows, kRows);
-  detail::Workspace<T> partial(static_cast<std::size_t>(pieces * size));
+  detail::Workspace<T> weights(gweight != nullptr ? static_cast<std::size_t>(pieces * size) : 0);
+  detail::Workspace<T> biases(gbias != nullptr ? static_cast<std::size_t>(pieces * size) : 0);
   detail::parallel_ranges(rows, kRows, [&](std::int64_t begin, std::int64_t end) {
-    T* sum = partial.data() + begin / kRows * size;
-    std::fill_n(sum, size, T(0));
+    T* of_weight = weights.data() + begin / kRows * size;
+    T* of_bias = biases.data() + begin / kRows * size;
+    if (gweight != nullptr) std::fill_n(of_weight, size, T(0));
+    if (gbias != nullptr) std::fill_n(of_bias, size, T(0));
     for (std::int64_t row = begin; row < end; ++row) {
       const T center = mean != nullptr ? mean[row] : T(0);
       const T scale = rstd[row];
       const T* in = x + row * size;
       const T* out = gy + row * size;
-      for (std::int64_t i = 0; i < size; ++i) sum[i] += out[i] * ((in[i] - center) * scale);
+      if (gx != nullptr)
+        input_gradient(size, in, out, center, scale, weight, mean != nullptr, gx + row * size, gx_beta);
+      if (gweight != nullptr)
+        for (std::int64_t i = 0; i < size; ++i) of_weight[i] += out[i] * ((in[i] - center) * scale);
+      if (gbias != nullptr)
+        for (std::int64_t i = 0; i < size; ++i) of_bias[i] += out[i];
     }
   });
-  sum_axis(1, pieces, size, T(1), partial.data(), beta, gweight);
-}
-
-/// gx = rstd * (w gy - level - slope * (x - mean)) over a row, level and slope from the sums of the row.
-template <class T>
-void input_gradient(std::int64_t size, const T* x, const T* gy, T mean, T rstd, const T* weight,
-                    bool centered, T* gx, T beta) {
-  const auto scaled = [=](std::int64_t i) { return weight != nullptr ? gy[i] * weight[i] : gy[i]; };
-  double total = 0;
-  double product = 0;
-  for (std::int64_t begin = 0; begin < size; begin += kMomentBlock) {
-    const std::int64_t count = std::min(kMomentBlock, size - begin);
-    if (centered)
-      total += static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return scaled(begin + i); }));
-    product += static_cast<double>(
-        sum_lanes<T>(count, [=](std::int64_t i) { return scaled(begin + i) * (x[begin + i] - mean); }));
-  }
-  const auto inverse = 1 / static_cast<double>(size);
-  const T level = static_cast<T>(total * inverse);
-  const T slope = static_cast<T>(product * inverse) * rstd * rstd;
-  for (std::int64_t i = 0; i < size; ++i) {
-    const T value = rstd * (scaled(i) - level - slope * (x[i] - mean));
-    gx[i] = beta == T(0) ? value : value + gx[i];
-  }
+  if (gweight != nullptr) sum_axis(1, pieces, size, T(1), weights.data(), parameter_beta, gweight);
+  if (gbias != nullptr) sum_axis(1, pieces, size, T(1), biases.data(), parameter_beta, gbias);
 }
 
 }  // namespace
@@ -102,12 +108,7 @@ template <class T>
 void layer_norm_backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean,
                          const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
                          T parameter_beta) {
-  if (gx != nullptr)
-    each_row(rows, size, [&](std::int64_t row) {
-      input_gradient(size, x + row * size, gy + row * size, mean[row], rstd[row], weight, true,
-                     gx + row * size, gx_beta);
-    });
-  parameter_gradients(rows, size, x, gy, mean, rstd, gweight, gbias, parameter_beta);
+  backward(rows, size, x, gy, mean, rstd, weight, gx, gx_beta, gweight, gbias, parameter_beta);
 }
 
 template <class T>
@@ -129,12 +130,7 @@ void rms_norm_forward(std::int64_t rows, std::int64_t size, const T* x, const T*
 template <class T>
 void rms_norm_backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* rstd,
                        const T* weight, T* gx, T gx_beta, T* gweight, T parameter_beta) {
-  if (gx != nullptr)
-    each_row(rows, size, [&](std::int64_t row) {
-      input_gradient(size, x + row * size, gy + row * size, T(0), rstd[row], weight, false, gx + row * size,
-                     gx_beta);
-    });
-  parameter_gradients<T>(rows, size, x, gy, nullptr, rstd, gweight, nullptr, parameter_beta);
+  backward<T>(rows, size, x, gy, nullptr, rstd, weight, gx, gx_beta, gweight, nullptr, parameter_beta);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                              \

@@ -26,12 +26,14 @@ struct Moments {
 inline constexpr std::int64_t kMomentLanes = 32;
 inline constexpr std::int64_t kMomentBlock = 2048;
 
-/// Sum of f(i) for i in [0, n) in kMomentLanes interleaved partial sums.
+/// Sum of f(i) for i in [0, n), f free of dependencies between different i, in kMomentLanes interleaved
+/// partial sums.
 template <class T, class F>
 T sum_lanes(std::int64_t n, F&& f) {
   T lanes[kMomentLanes] = {};
   std::int64_t i = 0;
   for (; i + kMomentLanes <= n; i += kMomentLanes)
+#pragma GCC ivdep
     for (std::int64_t lane = 0; lane < kMomentLanes; ++lane) lanes[lane] += f(i + lane);
   for (std::int64_t lane = 0; i + lane < n; ++lane) lanes[lane] += f(i + lane);
   for (std::int64_t width = kMomentLanes / 2; width > 0; width /= 2)
@@ -59,7 +61,7 @@ Moments moments_of(const T* x, std::int64_t n) {
   return all;
 }
 
-/// Sums over a row of gy, and of gy times the normalised input.
+/// Sums over a row of gy, and of gy times the centred (in the end: normalised) input.
 struct GradientSums {
   double gradient = 0;
   double product = 0;
@@ -70,18 +72,28 @@ struct GradientSums {
   }
 };
 
-template <class T>
-GradientSums gradient_sums(const T* x, const T* gy, std::int64_t n, T mean, T rstd) {
+/// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n).
+template <class T, class G>
+GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean) {
   GradientSums all;
   for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
-    const std::int64_t count = std::min(kMomentBlock, n - begin);
-    const T* in = x + begin;
-    const T* out = gy + begin;
-    all.gradient += static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return out[i]; }));
+    const std::int64_t end = std::min(begin + kMomentBlock, n);
+    T plain[kMomentLanes] = {};
+    T product[kMomentLanes] = {};
+    const auto add = [&](std::int64_t lane, std::int64_t i) {
+      const T g = gy(i);
+      plain[lane] += g;
+      product[lane] += g * (x[i] - mean);
+    };
+    std::int64_t i = begin;
+    for (; i + kMomentLanes <= end; i += kMomentLanes)
+      for (std::int64_t lane = 0; lane < kMomentLanes; ++lane) add(lane, i + lane);
+    for (std::int64_t lane = 0; i + lane < end; ++lane) add(lane, i + lane);
+    all.gradient +=
+        static_cast<double>(sum_lanes<T>(kMomentLanes, [&](std::int64_t lane) { return plain[lane]; }));
     all.product +=
-        static_cast<double>(sum_lanes<T>(count, [=](std::int64_t i) { return out[i] * (in[i] - mean); }));
+        static_cast<double>(sum_lanes<T>(kMomentLanes, [&](std::int64_t lane) { return product[lane]; }));
   }
-  all.product *= static_cast<double>(rstd);
   return all;
 }
 

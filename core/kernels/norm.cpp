@@ -85,7 +85,11 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
   if (from_input || gweight != nullptr || gbias != nullptr)
     each_row(g, [&](std::int64_t row) {
       const std::int64_t s = statistic_of(g, row);
-      sums.data()[row] = gradient_sums(x + row * g.size, gy + row * g.size, g.size, mean[s], rstd[s]);
+      const T* out = gy + row * g.size;
+      GradientSums sum = gradient_sums(
+          x + row * g.size, [=](std::int64_t i) { return out[i]; }, g.size, mean[s]);
+      sum.product *= static_cast<double>(rstd[s]);
+      sums.data()[row] = sum;
     });
   const auto store = [&](T* at, double value) {
     *at = static_cast<T>(parameter_beta == T(0) ? value : value + static_cast<double>(parameter_beta * *at));

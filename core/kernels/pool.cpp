@@ -1,8 +1,11 @@
+#include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/pool.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -19,6 +22,8 @@ struct Window {
 struct Windows {
   Sizes3 in, out;
   std::array<std::vector<Window>, 3> axis;
+  // Of the last axis; stride 0 where the windows are not evenly spaced.
+  std::int64_t kernel = 0, stride = 0, dilation = 0, padding = 0;
 
   /// Calls f(flat output index, d, h, w windows) for the cells of one plane.
   template <class F>
@@ -30,12 +35,72 @@ struct Windows {
   }
 };
 
+/// The windows of the last axis, by their offsets where they are evenly spaced: loops over windows then
+/// vectorise.
+class Columns {
+ public:
+  explicit Columns(const Windows& w) : windows_(w.axis[2]), step_(w.stride), even_(w.stride > 0) {
+    for (std::int64_t k = 0; even_ && k < w.kernel; ++k) {
+      const std::int64_t offset = k * w.dilation - w.padding;
+      offsets_.push_back({offset, inside(w.out[2], step_, offset, w.in[2])});
+    }
+  }
+
+  /// out[o] = sum of row over window o.
+  template <class T>
+  void sum(const T* row, T* out) const {
+    const auto count = static_cast<std::int64_t>(windows_.size());
+    if (!even_) {
+      for (std::int64_t o = 0; o < count; ++o) {
+        const T* cells = row + windows_[o].begin;
+        out[o] = sum_lanes<T>(windows_[o].end - windows_[o].begin, [=](std::int64_t k) { return cells[k]; });
+      }
+      return;
+    }
+    std::fill_n(out, count, T(0));
+    each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
+      for (std::int64_t o = begin; o < end; ++o) out[o] += row[o * step + offset];
+    });
+  }
+
+  /// Calls f(offset, first window, end, step) for each cell of the window, the step a constant where it is 1
+  /// or 2.
+  template <class F>
+  void each_offset(F&& f) const {
+    for (const auto& [offset, range] : offsets_) {
+      if (step_ == 1)
+        f(offset, range.begin, range.end, std::integral_constant<std::int64_t, 1>{});
+      else if (step_ == 2)
+        f(offset, range.begin, range.end, std::integral_constant<std::int64_t, 2>{});
+      else
+        f(offset, range.begin, range.end, step_);
+    }
+  }
+
+ private:
+  struct Offset {
+    std::int64_t offset;
+    IndexRange range;
+  };
+
+  const std::vector<Window>& windows_;
+  std::int64_t step_;
+  bool even_;
+  std::vector<Offset> offsets_;
+};
+
 Windows windows_of(const PoolGeometry& g, bool count_padding) {
-  Windows w{as_volume(g.rank, g.in, 1), as_volume(g.rank, g.out, 1), {}};
+  Windows w;
+  w.in = as_volume(g.rank, g.in, 1);
+  w.out = as_volume(g.rank, g.out, 1);
   const Sizes3 kernel = as_volume(g.rank, g.kernel, 1);
   const Sizes3 stride = as_volume(g.rank, g.stride, 1);
   const Sizes3 dilation = as_volume(g.rank, g.dilation, 1);
   const Sizes3 padding = as_volume(g.rank, g.padding, 0);
+  w.kernel = kernel[2];
+  w.stride = stride[2];
+  w.dilation = dilation[2];
+  w.padding = padding[2];
   for (int a = 0; a < 3; ++a) {
     for (std::int64_t o = 0; o < w.out[a]; ++o) {
       const std::int64_t start = o * stride[a] - padding[a];
@@ -50,7 +115,9 @@ Windows windows_of(const PoolGeometry& g, bool count_padding) {
 }
 
 Windows adaptive_windows(const PoolGeometry& g) {
-  Windows w{as_volume(g.rank, g.in, 1), as_volume(g.rank, g.out, 1), {}};
+  Windows w;
+  w.in = as_volume(g.rank, g.in, 1);
+  w.out = as_volume(g.rank, g.out, 1);
   for (int a = 0; a < 3; ++a) {
     for (std::int64_t o = 0; o < w.out[a]; ++o) {
       const std::int64_t begin = o * w.in[a] / w.out[a];
@@ -70,21 +137,31 @@ void each_plane(const Windows& windows, std::int64_t planes, F&& f) {
                           });
 }
 
+/// Sums of windows: the rows of a window are added up as wholes, then the cells that lie in its columns.
 template <class T>
 void average_forward(const Windows& windows, std::int64_t planes, const T* x, T* y) {
   const std::int64_t in_cells = product(windows.in);
-  const std::int64_t out_cells = product(windows.out);
+  const std::int64_t width = windows.in[2];
+  const std::int64_t out_width = windows.out[2];
+  const Columns columns(windows);
   each_plane(windows, planes, [&](std::int64_t plane) {
-    const T* in = x + plane * in_cells;
-    T* out = y + plane * out_cells;
-    windows.each([&](std::int64_t o, const Window& d, const Window& h, const Window& w) {
-      T sum = 0;
-      for (std::int64_t i = d.begin; i < d.end; ++i)
-        for (std::int64_t j = h.begin; j < h.end; ++j)
-          for (std::int64_t k = w.begin; k < w.end; ++k)
-            sum += in[(i * windows.in[1] + j) * windows.in[2] + k];
-      out[o] = sum / static_cast<T>(d.counted * h.counted * w.counted);
-    });
+    detail::Workspace<T> rows(static_cast<std::size_t>(width));
+    T* sum = rows.data();
+    T* out = y + plane * product(windows.out);
+    for (const Window& d : windows.axis[0])
+      for (const Window& h : windows.axis[1]) {
+        std::fill_n(sum, width, T(0));
+        for (std::int64_t i = d.begin; i < d.end; ++i)
+          for (std::int64_t j = h.begin; j < h.end; ++j) {
+            const T* row = x + plane * in_cells + (i * windows.in[1] + j) * width;
+            for (std::int64_t k = 0; k < width; ++k) sum[k] += row[k];
+          }
+        columns.sum(sum, out);
+        const std::int64_t counted = d.counted * h.counted;
+        for (std::int64_t o = 0; o < out_width; ++o)
+          out[o] /= static_cast<T>(counted * windows.axis[2][o].counted);
+        out += out_width;
+      }
   });
 }
 
@@ -106,31 +183,60 @@ void average_backward(const Windows& windows, std::int64_t planes, const T* gy, 
   });
 }
 
+/// Flat index in a plane, as wide as T so that both go through the same vectors.
+template <class T>
+using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
 }  // namespace
 
 template <class T>
 void max_pool_forward(const PoolGeometry& g, const T* x, T* y, std::int64_t* argmax) {
   const Windows windows = windows_of(g, false);
-  const std::int64_t in_cells = product(windows.in);
-  const std::int64_t out_cells = product(windows.out);
+  const Columns columns(windows);
+  const std::int64_t width = windows.in[2];
+  const std::int64_t out_width = windows.out[2];
   each_plane(windows, g.planes, [&](std::int64_t plane) {
-    const T* in = x + plane * in_cells;
-    T* out = y + plane * out_cells;
-    windows.each([&](std::int64_t o, const Window& d, const Window& h, const Window& w) {
-      std::int64_t best = (d.begin * windows.in[1] + h.begin) * windows.in[2] + w.begin;
-      T value = in[best];
-      for (std::int64_t i = d.begin; i < d.end; i += d.step)
-        for (std::int64_t j = h.begin; j < h.end; j += h.step)
-          for (std::int64_t k = w.begin; k < w.end; k += w.step) {
-            const std::int64_t at = (i * windows.in[1] + j) * windows.in[2] + k;
-            if (in[at] > value || in[at] != in[at]) {
-              value = in[at];
-              best = at;
+    detail::Workspace<T> row_best(static_cast<std::size_t>(width));
+    detail::Workspace<Place<T>> row_place(static_cast<std::size_t>(width)),
+        out_place(static_cast<std::size_t>(out_width));
+    T* best = row_best.data();
+    Place<T>* place = row_place.data();
+    Place<T>* at = out_place.data();
+    std::int64_t first = plane * product(windows.out);
+    for (const Window& d : windows.axis[0])
+      for (const Window& h : windows.axis[1]) {
+        // The best of each column, then the best of a window's columns.
+        bool fresh = true;
+        for (std::int64_t i = d.begin; i < d.end; i += d.step)
+          for (std::int64_t j = h.begin; j < h.end; j += h.step) {
+            const auto start = static_cast<Place<T>>((i * windows.in[1] + j) * width);
+            const T* row = x + plane * product(windows.in) + start;
+            for (std::int64_t k = 0; k < width; ++k) {
+              const bool take = fresh | (row[k] > best[k]) | (row[k] != row[k]);
+              best[k] = take ? row[k] : best[k];
+              place[k] = take ? start + static_cast<Place<T>>(k) : place[k];
             }
+            fresh = false;
           }
-      out[o] = value;
-      if (argmax != nullptr) argmax[plane * out_cells + o] = best;
-    });
+        T* out = y + first;
+        std::fill_n(at, out_width, Place<T>(-1));
+        columns.each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
+          for (std::int64_t o = begin; o < end; ++o) {
+            const T value = best[o * step + offset];
+            const Place<T> where = place[o * step + offset];
+            // Of equal values the first in the window counts, of several NaN the last.
+            const bool nan = value != value;
+            const bool old_nan = out[o] != out[o];
+            const bool above =
+                nan ? !old_nan | (where > at[o]) : (value > out[o]) | ((value == out[o]) & (where < at[o]));
+            const bool take = (at[o] < 0) | above;
+            out[o] = take ? value : out[o];
+            at[o] = take ? where : at[o];
+          }
+        });
+        for (std::int64_t o = 0; argmax != nullptr && o < out_width; ++o) argmax[first + o] = at[o];
+        first += out_width;
+      }
   });
 }
 

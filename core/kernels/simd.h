@@ -1,7 +1,14 @@
 #pragma once
 
+#include <evenkeel/core/kernels/spatial.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <utility>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace evenkeel::kernels {
 
@@ -22,6 +29,63 @@ struct Simd {
 
   static Vector load(const T* from) { return *reinterpret_cast<const Unaligned*>(from); }
   static void store(T* to, Vector value) { *reinterpret_cast<Unaligned*>(to) = value; }
+
+  /// Which lanes of a vector to load: [begin, end).
+  struct Mask {
+#if defined(__AVX512F__)
+    std::uint32_t bits;
+#else
+    int begin, end;
+#endif
+  };
+
+  /// Lanes with low <= at + lane < high.
+  static Mask lanes_between(std::int64_t at, std::int64_t low, std::int64_t high) {
+    const int begin = static_cast<int>(std::clamp<std::int64_t>(low - at, 0, kLanes));
+    const int end = static_cast<int>(std::clamp<std::int64_t>(high - at, begin, kLanes));
+#if defined(__AVX512F__)
+    return {((1u << end) - 1u) & ~((1u << begin) - 1u)};
+#else
+    return {begin, end};
+#endif
+  }
+
+  /// The masked lanes of from[lane], else 0; reads nothing else.
+  static Vector load_masked(const T* from, Mask mask) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4)
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask.bits), from);
+    else
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask.bits), from);
+#else
+    if (mask.begin == 0 && mask.end == kLanes) return load(from);
+    T lanes[kLanes] = {};
+    for (int i = mask.begin; i < mask.end; ++i) lanes[i] = from[i];
+    return load(lanes);
+#endif
+  }
+
+  /// row[at + lane] where low <= at + lane < high, else 0; reads nothing outside [low, high).
+  static Vector load_between(const T* row, std::int64_t at, std::int64_t low, std::int64_t high) {
+    if (at >= low && at + kLanes <= high) return load(row + at);
+    return load_masked(row + at, lanes_between(at, low, high));
+  }
+
+  /// Stores the first `count` lanes (all, when there are fewer).
+  static void store_some(T* to, Vector value, std::int64_t count) {
+    if (count >= kLanes) return store(to, value);
+#if defined(__AVX512F__)
+    const unsigned mask = (1u << count) - 1u;
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), value);
+    else
+      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), value);
+#else
+    T lanes[kLanes];
+    store(lanes, value);
+    for (int i = 0; i < count; ++i) to[i] = lanes[i];
+#endif
+  }
 };
 
 /// Lanes of the lower (kHalf 0) or upper (1) halves of a and b in turn: a0 b0 a1 b1 …
@@ -33,5 +97,73 @@ typename Simd<T>::Vector interleave(typename Simd<T>::Vector a, typename Simd<T>
   }
   (std::make_integer_sequence<int, kLanes>{});
 }
+
+/// Every second lane of a, then of b.
+template <class T>
+typename Simd<T>::Vector evens(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
+  return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    return __builtin_shufflevector(a, b, (2 * kIndex)...);
+  }
+  (std::make_integer_sequence<int, Simd<T>::kLanes>{});
+}
+
+/// Copies rows: to[i] = row[first + i * step] for i < count, zero where that is outside [0, length). Stores
+/// whole vectors: up to kLanes - 1 elements beyond count.
+template <class T>
+class RowCopy {
+ public:
+  RowCopy(std::int64_t length, std::int64_t first, std::int64_t step, std::int64_t count)
+      : length_(length), first_(first), step_(step), count_(count) {
+    few_ = step <= 2 && count <= kFew * S::kLanes;
+    for (std::int64_t i = 0; few_ && i < count; i += S::kLanes)
+      for (std::int64_t half = 0; half < 2; ++half)
+        mask_[2 * (i / S::kLanes) + half] = S::lanes_between(first + i * step + half * S::kLanes, 0, length);
+  }
+
+  /// `next`: distance of the row that will be wanted soon.
+  void copy(const T* row, std::int64_t next, T* to) const {
+    const T* from = row + first_;
+    if (few_ && step_ == 1) {
+      for (std::int64_t i = 0; i < count_; i += S::kLanes) {
+        __builtin_prefetch(from + next + i);
+        S::store(to + i, S::load_masked(from + i, mask_[2 * (i / S::kLanes)]));
+      }
+    } else if (few_) {
+      for (std::int64_t i = 0; i < count_; i += S::kLanes) {
+        const auto* mask = mask_ + 2 * (i / S::kLanes);
+        S::store(to + i, evens<T>(S::load_masked(from + 2 * i, mask[0]),
+                                  S::load_masked(from + 2 * i + S::kLanes, mask[1])));
+      }
+    } else if (step_ == 1) {
+      for (std::int64_t i = 0; i < count_; i += S::kLanes) {
+        __builtin_prefetch(from + next + i);
+        S::store(to + i, S::load_between(row, first_ + i, 0, length_));
+      }
+    } else if (step_ == 2) {
+      for (std::int64_t i = 0; i < count_; i += S::kLanes) {
+        const std::int64_t at = first_ + 2 * i;
+        S::store(to + i, evens<T>(S::load_between(row, at, 0, length_),
+                                  S::load_between(row, at + S::kLanes, 0, length_)));
+      }
+    } else {
+      const IndexRange hit = inside(count_, step_, first_, length_);
+      std::fill(to, to + hit.begin, T(0));
+      for (std::int64_t i = hit.begin; i < hit.end; ++i) to[i] = from[i * step_];
+      std::fill(to + hit.end, to + count_, T(0));
+    }
+  }
+
+  void clear(T* to) const {
+    for (std::int64_t i = 0; i < count_; i += S::kLanes) S::store(to + i, typename S::Vector{});
+  }
+
+ private:
+  using S = Simd<T>;
+  static constexpr std::int64_t kFew = 4;  ///< vectors of a row whose masks are made beforehand
+
+  std::int64_t length_, first_, step_, count_;
+  bool few_;
+  typename S::Mask mask_[2 * kFew];
+};
 
 }  // namespace evenkeel::kernels

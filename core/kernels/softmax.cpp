@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/softmax.h>
 #include <evenkeel/core/kernels/vmath.h>
 #include <evenkeel/core/parallel.h>
@@ -33,10 +34,41 @@ void largest(const T* x, std::int64_t n, std::int64_t inner, std::int64_t column
     for (std::int64_t j = 0; j < columns; ++j) top[j] = x[k * inner + j] > top[j] ? x[k * inner + j] : top[j];
 }
 
+/// Calls f(first element) for each of `rows` rows of n neighbouring elements.
+template <class F>
+void each_row(std::int64_t rows, std::int64_t n, F&& f) {
+  detail::parallel_ranges(rows, std::max<std::int64_t>(1, kPiece / n),
+                          [&](std::int64_t begin, std::int64_t end) {
+                            for (std::int64_t row = begin; row < end; ++row) f(row * n);
+                          });
+}
+
+/// Rows at least this long are worked on one by one, along the row.
+constexpr std::int64_t kLongRow = kMomentLanes;
+
+template <class T>
+T largest_of_row(const T* x, std::int64_t n) {
+  T top[kMomentLanes];
+  std::copy_n(x, kMomentLanes, top);
+  std::int64_t i = kMomentLanes;
+  for (; i + kMomentLanes <= n; i += kMomentLanes)
+    for (std::int64_t lane = 0; lane < kMomentLanes; ++lane)
+      top[lane] = x[i + lane] > top[lane] ? x[i + lane] : top[lane];
+  for (; i < n; ++i) top[0] = x[i] > top[0] ? x[i] : top[0];
+  return *std::max_element(top, top + kMomentLanes);
+}
+
 }  // namespace
 
 template <class T>
 void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
+  if (inner == 1 && n >= kLongRow)
+    return each_row(outer, n, [&](std::int64_t at) {
+      const T top = largest_of_row(x + at, n);
+      const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return y[at + i] = vmath::exp(x[at + i] - top); });
+      const T scale = T(1) / sum;
+      for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
+    });
   each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
     T top[kColumns];
     T sum[kColumns] = {};
@@ -55,6 +87,14 @@ void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, con
 template <class T>
 void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy, T* gx,
                       T beta) {
+  if (inner == 1 && n >= kLongRow)
+    return each_row(outer, n, [&](std::int64_t at) {
+      const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
+      for (std::int64_t i = at; i < at + n; ++i) {
+        const T value = y[i] * (gy[i] - dot);
+        gx[i] = beta == T(0) ? value : value + gx[i];
+      }
+    });
   each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
     T dot[kColumns] = {};
     for (std::int64_t k = 0; k < n; ++k)
@@ -70,6 +110,13 @@ void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, co
 
 template <class T>
 void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
+  if (inner == 1 && n >= kLongRow)
+    return each_row(outer, n, [&](std::int64_t at) {
+      const T top = largest_of_row(x + at, n);
+      const T shift =
+          top + vmath::log(sum_lanes<T>(n, [=](std::int64_t i) { return vmath::exp(x[at + i] - top); }));
+      for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
+    });
   each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
     T top[kColumns];
     T sum[kColumns] = {};
@@ -86,6 +133,14 @@ void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner,
 template <class T>
 void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy,
                           T* gx, T beta) {
+  if (inner == 1 && n >= kLongRow)
+    return each_row(outer, n, [&](std::int64_t at) {
+      const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
+      for (std::int64_t i = at; i < at + n; ++i) {
+        const T value = gy[i] - vmath::exp(y[i]) * sum;
+        gx[i] = beta == T(0) ? value : value + gx[i];
+      }
+    });
   each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
     T sum[kColumns] = {};
     for (std::int64_t k = 0; k < n; ++k)

@@ -12,12 +12,13 @@ namespace evenkeel::kernels {
 
 namespace {
 
-/// Along one axis, output o is near * x[index] + far * x[index + step].
+/// Along one axis, output o is near[o] * x[first[o]] + far[o] * x[second[o]].
 template <class T>
-struct Tap {
-  std::int64_t index;
-  std::int64_t step;
-  T near, far;
+struct Taps {
+  explicit Taps(std::int64_t out)
+      : first(static_cast<std::size_t>(out)), second(first.size()), near(first.size()), far(first.size()) {}
+  std::vector<std::int32_t> first, second;
+  std::vector<T> near, far;
 };
 
 /// Distance in x of neighbouring outputs: from the factor if the user gave one, else from the sizes.
@@ -41,23 +42,22 @@ std::vector<std::int64_t> nearest_taps(std::int64_t in, std::int64_t out, double
 }
 
 template <class T>
-std::vector<Tap<T>> linear_taps(std::int64_t in, std::int64_t out, double scale, bool align_corners) {
-  std::vector<Tap<T>> taps(static_cast<std::size_t>(out));
+Taps<T> linear_taps(std::int64_t in, std::int64_t out, double scale, bool align_corners) {
+  Taps<T> taps(out);
   T step = 0;
   if (!align_corners)
     step = read_step<T>(scale, in, out);
   else if (out > 1)
     step = static_cast<T>(in - 1) / static_cast<T>(out - 1);
   for (std::int64_t o = 0; o < out; ++o) {
-    if (out == in) {
-      taps[o] = {o, 0, T(1), T(0)};
-      continue;
-    }
-    const T at = align_corners ? step * static_cast<T>(o)
-                               : std::max(step * (static_cast<T>(o) + T(0.5)) - T(0.5), T(0));
-    const std::int64_t index = std::min(static_cast<std::int64_t>(std::floor(at)), in - 1);
-    const T far = std::clamp(at - static_cast<T>(index), T(0), T(1));
-    taps[o] = {index, index < in - 1 ? 1 : 0, T(1) - far, far};
+    T at = static_cast<T>(o);
+    if (out != in) at = align_corners ? step * at : std::max(step * (at + T(0.5)) - T(0.5), T(0));
+    const std::int64_t index = out == in ? o : std::min(static_cast<std::int64_t>(std::floor(at)), in - 1);
+    const T far = out == in ? T(0) : std::clamp(at - static_cast<T>(index), T(0), T(1));
+    taps.first[o] = static_cast<std::int32_t>(index);
+    taps.second[o] = static_cast<std::int32_t>(std::min(index + 1, in - 1));
+    taps.near[o] = T(1) - far;
+    taps.far[o] = far;
   }
   return taps;
 }
@@ -68,27 +68,27 @@ struct Linear {
       : in(as_volume(g.rank, g.in, 1)), out(as_volume(g.rank, g.out, 1)) {
     for (int axis = 0; axis < 3; ++axis) {
       const int own = axis - (3 - g.rank);
-      taps[axis] =
-          linear_taps<T>(in[axis], out[axis], own >= 0 ? g.scale[own] : 0, own >= 0 && g.align_corners);
+      taps.push_back(
+          linear_taps<T>(in[axis], out[axis], own >= 0 ? g.scale[own] : 0, own >= 0 && g.align_corners));
     }
   }
 
   /// Calls f(output row, input row, weight) for the up to four input rows that output row (d, h) mixes.
   template <class F>
   void rows_of(std::int64_t d, std::int64_t h, F&& f) const {
-    const Tap<T>& td = taps[0][d];
-    const Tap<T>& th = taps[1][h];
     const auto row = [&](std::int64_t id, std::int64_t ih, T weight) {
       if (weight != T(0)) f(id * in[1] + ih, weight);
     };
-    row(td.index, th.index, td.near * th.near);
-    row(td.index, th.index + th.step, td.near * th.far);
-    row(td.index + td.step, th.index, td.far * th.near);
-    row(td.index + td.step, th.index + th.step, td.far * th.far);
+    const auto slice = [&](std::int64_t id, T weight) {
+      row(id, taps[1].first[h], weight * taps[1].near[h]);
+      row(id, taps[1].second[h], weight * taps[1].far[h]);
+    };
+    slice(taps[0].first[d], taps[0].near[d]);
+    slice(taps[0].second[d], taps[0].far[d]);
   }
 
   Sizes3 in, out;
-  std::array<std::vector<Tap<T>>, 3> taps;
+  std::vector<Taps<T>> taps;  ///< of each axis
 };
 
 std::int64_t planes_grain(std::int64_t cells) {
@@ -156,6 +156,10 @@ void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
   const std::int64_t out_cells = product(m.out);
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
     detail::Workspace<T> mixed(static_cast<std::size_t>(m.in[2]));
+    const std::int32_t* first = m.taps[2].first.data();
+    const std::int32_t* second = m.taps[2].second.data();
+    const T* near = m.taps[2].near.data();
+    const T* far = m.taps[2].far.data();
     for (std::int64_t plane = begin; plane < end; ++plane)
       for (std::int64_t d = 0; d < m.out[0]; ++d)
         for (std::int64_t h = 0; h < m.out[1]; ++h) {
@@ -168,10 +172,8 @@ void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
             fresh = false;
           });
           T* out = y + plane * out_cells + (d * m.out[1] + h) * m.out[2];
-          for (std::int64_t w = 0; w < m.out[2]; ++w) {
-            const Tap<T>& tap = m.taps[2][w];
-            out[w] = tap.near * line[tap.index] + tap.far * line[tap.index + tap.step];
-          }
+          for (std::int64_t w = 0; w < m.out[2]; ++w)
+            out[w] = near[w] * line[first[w]] + far[w] * line[second[w]];
         }
   });
 }
@@ -183,6 +185,10 @@ void upsample_linear_backward(const UpsampleGeometry& g, const T* gy, T* gx, T b
   const std::int64_t out_cells = product(m.out);
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
     detail::Workspace<T> mixed(static_cast<std::size_t>(m.in[2]));
+    const std::int32_t* first = m.taps[2].first.data();
+    const std::int32_t* second = m.taps[2].second.data();
+    const T* near = m.taps[2].near.data();
+    const T* far = m.taps[2].far.data();
     for (std::int64_t plane = begin; plane < end; ++plane) {
       if (beta == T(0)) std::fill_n(gx + plane * in_cells, in_cells, T(0));
       for (std::int64_t d = 0; d < m.out[0]; ++d)
@@ -191,9 +197,8 @@ void upsample_linear_backward(const UpsampleGeometry& g, const T* gy, T* gx, T b
           std::fill_n(line, m.in[2], T(0));
           const T* out = gy + plane * out_cells + (d * m.out[1] + h) * m.out[2];
           for (std::int64_t w = 0; w < m.out[2]; ++w) {
-            const Tap<T>& tap = m.taps[2][w];
-            line[tap.index] += tap.near * out[w];
-            line[tap.index + tap.step] += tap.far * out[w];
+            line[first[w]] += near[w] * out[w];
+            line[second[w]] += far[w] * out[w];
           }
           m.rows_of(d, h, [&](std::int64_t source, T weight) {
             T* in = gx + plane * in_cells + source * m.in[2];

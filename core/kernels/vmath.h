@@ -78,8 +78,8 @@ inline float log(float x) {
 
 inline float sigmoid(float x) {
   const float e = exp(-std::fabs(x));
-  const float small = e / (1.0f + e);  // of -|x|: no cancellation on either side
-  return x < 0.0f ? small : 1.0f / (1.0f + e);
+  const float large = 1.0f / (1.0f + e);  // of |x|; e times it, that of -|x|: no cancellation on either side
+  return x < 0.0f ? e * large : large;
 }
 
 /// Odd polynomial (Cephes' tanhf) near 0, 1 - 2 / (e^2x + 1) beyond.
