@@ -80,45 +80,27 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
                         T parameter_beta) {
   // A row's sum of gy, and of gy * normalised x.
-  const std::int64_t rows = g.batch * g.channels;
-  detail::Workspace<GradientSums> sums(static_cast<std::size_t>(rows));
-  if (from_input || gweight != nullptr || gbias != nullptr)
-    each_row(g, [&](std::int64_t row) {
-      const std::int64_t s = statistic_of(g, row);
-      const T* out = gy + row * g.size;
-      GradientSums sum = gradient_sums(
-          x + row * g.size, [=](std::int64_t i) { return out[i]; }, g.size, mean[s]);
-      sum.product *= static_cast<double>(rstd[s]);
-      sums.data()[row] = sum;
-    });
-  const auto store = [&](T* at, double value) {
-    *at = static_cast<T>(parameter_beta == T(0) ? value : value + static_cast<double>(parameter_beta * *at));
-  };
-  for (std::int64_t c = 0; c < g.channels && (gweight != nullptr || gbias != nullptr); ++c) {
-    GradientSums all;
-    for (std::int64_t n = 0; n < g.batch; ++n) all.add(sums.data()[n * g.channels + c], 1.0);
-    if (gweight != nullptr) store(gweight + c, all.product);
-    if (gbias != nullptr) store(gbias + c, all.gradient);
-  }
-  if (gx == nullptr) return;
-  // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic.
-  detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
-  for (std::int64_t s = 0; s < g.statistics(); ++s) {
-    GradientSums all;
-    if (from_input)
-      rows_of_statistic(g, s, [&](std::int64_t row) {
-        const double w = weight != nullptr ? static_cast<double>(weight[row % g.channels]) : 1.0;
-        all.add(sums.data()[row], w / static_cast<double>(g.elements()));
-      });
-    means.data()[s] = all;
-  }
-  each_row(g, [&](std::int64_t row) {
+  detail::Workspace<GradientSums> sums(static_cast<std::size_t>(g.batch * g.channels));
+  const auto sum_row = [&](std::int64_t row) {
+    const T* out = gy + row * g.size;
     const std::int64_t s = statistic_of(g, row);
-    const T w = weight != nullptr ? weight[row % g.channels] : T(1);
-    const T scale = rstd[s] * w;
-    // As scale * gy - slope * (x - mean) - level.
-    const T slope = rstd[s] * rstd[s] * static_cast<T>(means.data()[s].product);
-    const T level = rstd[s] * static_cast<T>(means.data()[s].gradient);
+    const auto gradient = [=](std::int64_t i) { return out[i]; };
+    sums.data()[row] = gradient_sums(x + row * g.size, gradient, g.size, mean[s]);
+    sums.data()[row].product *= static_cast<double>(rstd[s]);
+  };
+  // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic: as
+  // scale * gy - slope * (x - center) - level.
+  const auto weight_of = [&](std::int64_t row) {
+    return weight != nullptr ? weight[row % g.channels] : T(1);
+  };
+  const auto add_share = [&](std::int64_t row, GradientSums& means) {
+    means.add(sums.data()[row], static_cast<double>(weight_of(row)) / static_cast<double>(g.elements()));
+  };
+  const auto apply = [&](std::int64_t row, const GradientSums& means) {
+    const std::int64_t s = statistic_of(g, row);
+    const T scale = rstd[s] * weight_of(row);
+    const T slope = rstd[s] * rstd[s] * static_cast<T>(means.product);
+    const T level = rstd[s] * static_cast<T>(means.gradient);
     const T center = mean[s];
     const T* in = x + row * g.size;
     const T* out = gy + row * g.size;
@@ -128,7 +110,37 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     } else {
       for (std::int64_t i = 0; i < g.size; ++i) to[i] += scale * out[i] - slope * (in[i] - center) - level;
     }
-  });
+  };
+
+  if (from_input && gx != nullptr && g.groups == g.channels) {
+    // Each row has its own statistic: done with while it is in the cache.
+    each_row(g, [&](std::int64_t row) {
+      sum_row(row);
+      GradientSums means;
+      add_share(row, means);
+      apply(row, means);
+    });
+  } else {
+    if (from_input || gweight != nullptr || gbias != nullptr) each_row(g, sum_row);
+    if (gx != nullptr) {
+      detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
+      for (std::int64_t s = 0; s < g.statistics(); ++s) {
+        means.data()[s] = GradientSums{};
+        if (from_input) rows_of_statistic(g, s, [&](std::int64_t row) { add_share(row, means.data()[s]); });
+      }
+      each_row(g, [&](std::int64_t row) { apply(row, means.data()[statistic_of(g, row)]); });
+    }
+  }
+
+  const auto store = [&](T* at, double value) {
+    *at = static_cast<T>(parameter_beta == T(0) ? value : value + static_cast<double>(parameter_beta * *at));
+  };
+  for (std::int64_t c = 0; c < g.channels && (gweight != nullptr || gbias != nullptr); ++c) {
+    GradientSums all;
+    for (std::int64_t n = 0; n < g.batch; ++n) all.add(sums.data()[n * g.channels + c], 1.0);
+    if (gweight != nullptr) store(gweight + c, all.product);
+    if (gbias != nullptr) store(gbias + c, all.gradient);
+  }
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                          \

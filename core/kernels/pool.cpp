@@ -1,10 +1,12 @@
 #include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/pool.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -128,13 +130,16 @@ Windows adaptive_windows(const PoolGeometry& g) {
   return w;
 }
 
+std::int64_t planes_a_piece(const Windows& windows) {
+  const std::int64_t cells = std::max<std::int64_t>(std::max(product(windows.in), product(windows.out)), 1);
+  return std::max<std::int64_t>(1, (1 << 14) / cells);
+}
+
 template <class F>
 void each_plane(const Windows& windows, std::int64_t planes, F&& f) {
-  const std::int64_t cells = std::max<std::int64_t>(std::max(product(windows.in), product(windows.out)), 1);
-  detail::parallel_ranges(planes, std::max<std::int64_t>(1, (1 << 14) / cells),
-                          [&](std::int64_t begin, std::int64_t end) {
-                            for (std::int64_t plane = begin; plane < end; ++plane) f(plane);
-                          });
+  detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) f(plane);
+  });
 }
 
 /// Sums of windows: the rows of a window are added up as wholes, then the cells that lie in its columns.
@@ -183,60 +188,129 @@ void average_backward(const Windows& windows, std::int64_t planes, const T* gy, 
   });
 }
 
-/// Flat index in a plane, as wide as T so that both go through the same vectors.
+/// A vector of largest values so far and of their flat indices in the plane, which are as wide as T.
 template <class T>
-using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+struct Best {
+  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Values = typename Simd<T>::Vector;
+  using Places = typename Simd<Place>::Vector;
+
+  /// Takes what is above; of several NaN the last; of equals the first in the plane.
+  void offer(Values v, Places p) {
+    const Places nan = reinterpret_cast<Places>(v != v);
+    const Places number = reinterpret_cast<Places>(value == value);
+    Places take = reinterpret_cast<Places>(v > value) | (nan & (number | (p > place)));
+    take |= reinterpret_cast<Places>(v == value) & (p < place);
+    value = take ? v : value;
+    place = take ? p : place;
+  }
+
+  Values value;
+  Places place;
+};
+
+/// Maxima of the windows of one plane after another.
+template <class T>
+class MaxPool {
+ public:
+  explicit MaxPool(const Windows& w)
+      : w_(w),
+        margin_(w.padding),
+        length_(margin_ + std::max(w.in[2], (w.out[2] + S::kLanes) * w.stride + w.kernel * w.dilation) +
+                2 * S::kLanes),
+        value_(static_cast<std::size_t>(length_)),
+        place_(static_cast<std::size_t>(length_)) {
+    // Around the row lies padding: below all numbers, and behind all cells.
+    std::fill_n(value_.data(), length_, -std::numeric_limits<T>::infinity());
+    std::fill_n(place_.data(), length_, std::numeric_limits<Place>::max());
+  }
+
+  void run(const T* plane, T* out, std::int64_t* argmax) {
+    for (const Window& d : w_.axis[0])
+      for (const Window& h : w_.axis[1]) {
+        best_of_rows(d, h, plane);
+        best_of_columns(out, argmax);
+        out += w_.out[2];
+        if (argmax != nullptr) argmax += w_.out[2];
+      }
+  }
+
+ private:
+  using S = Simd<T>;
+  using Place = typename Best<T>::Place;
+  using P = Simd<Place>;
+
+  /// The best of each column over the rows of a window.
+  void best_of_rows(const Window& d, const Window& h, const T* plane) {
+    const std::int64_t width = w_.in[2];
+    T* value = value_.data() + margin_;
+    Place* place = place_.data() + margin_;
+    typename P::Vector lane;
+    for (int i = 0; i < S::kLanes; ++i) lane[i] = static_cast<Place>(i);
+    for (std::int64_t k = 0; k < width; k += S::kLanes) {
+      const auto places = [&](std::int64_t row) { return lane + static_cast<Place>(row + k); };
+      const std::int64_t first = (d.begin * w_.in[1] + h.begin) * width;
+      Best<T> best{S::load_between(plane + first, k, 0, width), places(first)};
+      for (std::int64_t i = d.begin; i < d.end; i += d.step)
+        for (std::int64_t j = i == d.begin ? h.begin + h.step : h.begin; j < h.end; j += h.step) {
+          const std::int64_t row = (i * w_.in[1] + j) * width;
+          best.offer(S::load_between(plane + row, k, 0, width), places(row));
+        }
+      S::store_some(value + k, best.value, width - k);
+      P::store_some(place + k, best.place, width - k);
+    }
+  }
+
+  /// The best of each window's columns.
+  void best_of_columns(T* out, std::int64_t* argmax) const {
+    for (std::int64_t o = 0; o < w_.out[2]; o += S::kLanes) {
+      Best<T> best = columns(o * w_.stride);
+      for (std::int64_t k = 1; k < w_.kernel; ++k) {
+        const Best<T> next = columns(o * w_.stride + k * w_.dilation);
+        best.offer(next.value, next.place);
+      }
+      S::store_some(out + o, best.value, w_.out[2] - o);
+      if (argmax == nullptr) continue;
+      Place places[S::kLanes];
+      P::store(places, best.place);
+      std::copy_n(places, std::min<std::int64_t>(S::kLanes, w_.out[2] - o), argmax + o);
+    }
+  }
+
+  /// Columns at, at + stride, at + 2 stride …, counted from the left margin on.
+  Best<T> columns(std::int64_t at) const {
+    const T* value = value_.data() + at;
+    const Place* place = place_.data() + at;
+    if (w_.stride == 1) return {S::load(value), P::load(place)};
+    if (w_.stride == 2)
+      return {evens<T>(S::load(value), S::load(value + S::kLanes)),
+              evens<Place>(P::load(place), P::load(place + S::kLanes))};
+    Best<T> best;
+    for (int lane = 0; lane < S::kLanes; ++lane) {
+      best.value[lane] = value[lane * w_.stride];
+      best.place[lane] = place[lane * w_.stride];
+    }
+    return best;
+  }
+
+  const Windows& w_;
+  std::int64_t margin_, length_;
+  std::vector<T> value_;
+  std::vector<Place> place_;
+};
 
 }  // namespace
 
 template <class T>
 void max_pool_forward(const PoolGeometry& g, const T* x, T* y, std::int64_t* argmax) {
   const Windows windows = windows_of(g, false);
-  const Columns columns(windows);
-  const std::int64_t width = windows.in[2];
-  const std::int64_t out_width = windows.out[2];
-  each_plane(windows, g.planes, [&](std::int64_t plane) {
-    detail::Workspace<T> row_best(static_cast<std::size_t>(width));
-    detail::Workspace<Place<T>> row_place(static_cast<std::size_t>(width)),
-        out_place(static_cast<std::size_t>(out_width));
-    T* best = row_best.data();
-    Place<T>* place = row_place.data();
-    Place<T>* at = out_place.data();
-    std::int64_t first = plane * product(windows.out);
-    for (const Window& d : windows.axis[0])
-      for (const Window& h : windows.axis[1]) {
-        // The best of each column, then the best of a window's columns.
-        bool fresh = true;
-        for (std::int64_t i = d.begin; i < d.end; i += d.step)
-          for (std::int64_t j = h.begin; j < h.end; j += h.step) {
-            const auto start = static_cast<Place<T>>((i * windows.in[1] + j) * width);
-            const T* row = x + plane * product(windows.in) + start;
-            for (std::int64_t k = 0; k < width; ++k) {
-              const bool take = fresh | (row[k] > best[k]) | (row[k] != row[k]);
-              best[k] = take ? row[k] : best[k];
-              place[k] = take ? start + static_cast<Place<T>>(k) : place[k];
-            }
-            fresh = false;
-          }
-        T* out = y + first;
-        std::fill_n(at, out_width, Place<T>(-1));
-        columns.each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
-          for (std::int64_t o = begin; o < end; ++o) {
-            const T value = best[o * step + offset];
-            const Place<T> where = place[o * step + offset];
-            // Of equal values the first in the window counts, of several NaN the last.
-            const bool nan = value != value;
-            const bool old_nan = out[o] != out[o];
-            const bool above =
-                nan ? !old_nan | (where > at[o]) : (value > out[o]) | ((value == out[o]) & (where < at[o]));
-            const bool take = (at[o] < 0) | above;
-            out[o] = take ? value : out[o];
-            at[o] = take ? where : at[o];
-          }
-        });
-        for (std::int64_t o = 0; argmax != nullptr && o < out_width; ++o) argmax[first + o] = at[o];
-        first += out_width;
-      }
+  const std::int64_t in_cells = product(windows.in);
+  const std::int64_t out_cells = product(windows.out);
+  detail::parallel_ranges(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    MaxPool<T> pool(windows);
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      pool.run(x + plane * in_cells, y + plane * out_cells,
+               argmax != nullptr ? argmax + plane * out_cells : nullptr);
   });
 }
 

@@ -77,9 +77,9 @@ struct Simd {
 #if defined(__AVX512F__)
     const unsigned mask = (1u << count) - 1u;
     if constexpr (sizeof(T) == 4)
-      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), value);
+      _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), reinterpret_cast<__m512>(value));
     else
-      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), value);
+      _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), reinterpret_cast<__m512d>(value));
 #else
     T lanes[kLanes];
     store(lanes, value);
