@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 namespace evenkeel::io::detail {
@@ -33,6 +35,11 @@ Hdf5Quiet::~Hdf5Quiet() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
 
 void throw_hdf5_error(const std::string& action, const std::string& path) {
   throw FileError(fmt::format("[hdf5] expected to {} in {}, got: {}", action, path, error_text()));
+}
+
+std::string unique_file_name() {
+  static std::atomic<std::uint64_t> count = 0;
+  return fmt::format("memory-{}", count++);
 }
 
 hid_t hdf5_type(DType dtype) {

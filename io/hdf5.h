@@ -52,6 +52,9 @@ class Hdf5Id {
 /// FileError "[hdf5] expected to <action> in <path>, got: <HDF5's own text>".
 [[noreturn]] void throw_hdf5_error(const std::string& action, const std::string& path);
 
+/// A name for a file in memory. HDF5 takes two open files in memory for one if they have one name.
+std::string unique_file_name();
+
 /// The type that a tensor has in memory and in a file, little-endian.
 hid_t hdf5_type(DType dtype);
 

@@ -124,7 +124,7 @@ Hdf5Reader::Hdf5Reader(std::vector<std::byte> bytes, std::string path)
   callbacks.udata = bytes_.data();
   H5Pset_file_image_callbacks(access, &callbacks);
   H5Pset_file_image(access, bytes_.data(), bytes_.size());
-  file_ = Hdf5Id(H5Fopen("memory", H5F_ACC_RDONLY, access), H5Fclose);
+  file_ = Hdf5Id(H5Fopen(unique_file_name().c_str(), H5F_ACC_RDONLY, access), H5Fclose);
   if (file_ < 0) throw_hdf5_error("find an HDF5 file", path_);
 }
 

@@ -13,7 +13,7 @@ Hdf5Writer::Hdf5Writer(std::size_t user_block, std::size_t expected_bytes) : use
   constexpr bool kBackingStore = false;
   H5Pset_fapl_core(access, expected_bytes + (1 << 16), kBackingStore);
   H5Pset_userblock(create, user_block);
-  file_ = Hdf5Id(H5Fcreate("memory", H5F_ACC_TRUNC, create, access), H5Fclose);
+  file_ = Hdf5Id(H5Fcreate(unique_file_name().c_str(), H5F_ACC_TRUNC, create, access), H5Fclose);
   if (file_ < 0) throw_hdf5_error("create a file", "memory");
 }
 

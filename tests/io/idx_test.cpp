@@ -55,7 +55,7 @@ std::string gzip(const std::string& bytes) {
 
 Tensor read(const std::string& bytes, DType dtype = DType::f32) {
   static const TempFolder folder;
-  ek::io::write_file_atomically(folder / "a.idx", std::as_bytes(std::span(bytes)));
+  ek::test::write_plainly(folder / "a.idx", std::as_bytes(std::span(bytes)));
   return ek::io::read_idx(folder / "a.idx", dtype);
 }
 
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(mutated_files_are_read_or_refused) {
     const auto bytes = std::as_bytes(std::span(file));
     const std::vector<float> values = read(plain).to_vector<float>();
     for (int i = 0; i < 5000; ++i) {
-      ek::io::write_file_atomically(folder / "m", ek::test::mutate({bytes.begin(), bytes.end()}, source));
+      ek::test::write_plainly(folder / "m", ek::test::mutate({bytes.begin(), bytes.end()}, source));
       ++tried;
       try {
         // Only gzip has a checksum: a changed pixel of a plain file is just another pixel.
