@@ -1,11 +1,13 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/io/module_tensors.h>
+#include <evenkeel/nn/conv.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <span>
 #include <utility>
@@ -20,6 +22,34 @@ bool is_finite(const Tensor& tensor) {
     const std::span values(tensor.data<T>(), static_cast<std::size_t>(tensor.numel()));
     return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
   });
+}
+
+template <int D>
+bool add_megengine_shapes(const nn::Module& module, const std::string& prefix,
+                          std::map<std::string, Shape>& shapes) {
+  const auto* conv = dynamic_cast<const nn::Conv<D>*>(&module);
+  if (conv == nullptr) return false;
+  const std::int64_t groups = conv->options().groups, out = conv->options().out_channels;
+  const Shape& weight = conv->weight().tensor().shape();
+  std::vector<std::int64_t> sizes(weight.begin(), weight.end());
+  if (groups != 1) {
+    sizes[0] = out / groups;
+    sizes.insert(sizes.begin(), groups);
+  }
+  shapes.emplace(prefix + "weight", Shape(sizes));
+  std::vector<std::int64_t> bias(D + 2, 1);
+  bias[1] = out;
+  shapes.emplace(prefix + "bias", Shape(bias));
+  return true;
+}
+
+void collect_megengine_shapes(const nn::Module& module, const std::string& prefix,
+                              std::map<std::string, Shape>& shapes) {
+  if (add_megengine_shapes<1>(module, prefix, shapes) || add_megengine_shapes<2>(module, prefix, shapes) ||
+      add_megengine_shapes<3>(module, prefix, shapes))
+    return;
+  for (const auto& [name, child] : module.children())
+    collect_megengine_shapes(*child, prefix + name + ".", shapes);
 }
 
 Marks read_marks(const Hdf5Reader& reader, const std::string& dataset) {
@@ -37,7 +67,7 @@ std::string Marks::str() const {
   return parts.empty() ? "no μP or unit-scaling marks" : fmt::format("{}", fmt::join(parts, " "));
 }
 
-std::vector<ModuleTensor> module_tensors(const nn::Module& module, bool with_random_state) {
+std::vector<ModuleTensor> module_tensors(const nn::Module& module, bool with_random_state, Layout layout) {
   std::vector<ModuleTensor> tensors;
   for (const auto& [name, parameter] : module.named_parameters()) {
     const std::optional<MupType> type = parameter.mup_type();
@@ -49,6 +79,13 @@ std::vector<ModuleTensor> module_tensors(const nn::Module& module, bool with_ran
   for (const nn::NamedBuffer& buffer : module.named_buffers())
     if (with_random_state || buffer.kind != nn::BufferKind::random_state)
       tensors.push_back({buffer.name, buffer.tensor, {}});
+  if (layout == Layout::megengine) {
+    std::map<std::string, Shape> shapes;
+    collect_megengine_shapes(module, "", shapes);
+    for (ModuleTensor& item : tensors)
+      if (const auto shape = shapes.find(item.name); shape != shapes.end())
+        item.tensor = evenkeel::detail::view(item.tensor, shape->second);
+  }
   for (const ModuleTensor& item : tensors)
     if (item.name.find('/') != std::string::npos)
       throw ConfigError(fmt::format("[io] expected names without \"/\", got \"{}\"", item.name));

@@ -31,9 +31,10 @@ struct ModuleTensor {
   Marks marks;  ///< of parameters only
 };
 
-/// Parameters, then buffers; states of random streams only if wanted. ConfigError for a name that HDF5 would
-/// take for a path.
-std::vector<ModuleTensor> module_tensors(const nn::Module& module, bool with_random_state);
+/// Parameters, then buffers; states of random streams only if wanted. They share memory with the module's and
+/// have the shapes of `layout`. ConfigError for a name that HDF5 would take for a path.
+std::vector<ModuleTensor> module_tensors(const nn::Module& module, bool with_random_state,
+                                         Layout layout = Layout::pytorch);
 std::size_t byte_count(const std::vector<ModuleTensor>& tensors);
 /// ValueError "[op] …" that lists all tensors with a value that is not finite.
 void check_finite(const char* op, const std::vector<ModuleTensor>& tensors);

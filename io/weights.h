@@ -7,7 +7,12 @@
 
 namespace evenkeel::io {
 
+/// How a file holds the parameters of Conv1d, Conv2d and Conv3d. MegEngine's: weight (groups, out/groups,
+/// in/groups, kernel…) if groups ≠ 1, bias (1, out, 1…).
+enum class Layout { pytorch, megengine };
+
 struct SaveWeightsOptions {
+  Layout layout = Layout::pytorch;
   bool allow_nonfinite = false;  ///< save NaN and infinity too
 };
 
@@ -18,8 +23,9 @@ struct SaveWeightsOptions {
 void save_weights(const std::string& path, const nn::Module& module, const SaveWeightsOptions& options = {});
 
 struct LoadWeightsOptions {
-  bool strict = true;            ///< missing and unexpected names are errors
-  bool allow_nonfinite = false;  ///< load NaN and infinity too
+  Layout layout = Layout::pytorch;  ///< of the file
+  bool strict = true;               ///< missing and unexpected names are errors
+  bool allow_nonfinite = false;     ///< load NaN and infinity too
   /// Let tensors without μP and unit-scaling marks fill parameters that have them: weights made elsewhere.
   bool allow_unmarked = false;
 };

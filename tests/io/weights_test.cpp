@@ -1,16 +1,22 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/io/atomic_file.h>
+#include <evenkeel/io/hdf5.h>
 #include <evenkeel/io/sealed_file.h>
 #include <evenkeel/io/weights.h>
+#include <evenkeel/nn/conv.h>
 #include <evenkeel/nn/dropout.h>
+#include <evenkeel/nn/linear.h>
+#include <evenkeel/nn/sequential.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/temp_folder.h"
@@ -261,6 +267,86 @@ BOOST_AUTO_TEST_CASE(values_that_are_not_finite_are_refused_unless_allowed) {
     ek::io::load_weights(path, net, {.allow_nonfinite = true});
     BOOST_TEST(!(std::abs(net.stem.bias.tensor().detach().to_vector<float>()[1]) < 1e30f));
   }
+}
+
+BOOST_AUTO_TEST_CASE(convolutions_are_saved_and_loaded_in_megengines_layout) {
+  const TempFolder folder;
+  const std::string path = folder / "net.h5";
+  ek::Rng rng(1);
+  ek::nn::Sequential net(
+      ek::nn::Conv1d({.in_channels = 4, .out_channels = 6, .kernel_size = 3, .groups = 2}, rng),
+      ek::nn::Conv2d({.in_channels = 2, .out_channels = 3, .kernel_size = {3, 1}}, rng),
+      ek::nn::Conv3d({.in_channels = 2, .out_channels = 2, .kernel_size = 2, .groups = 2, .bias = false},
+                     rng),
+      ek::nn::Linear({.in_features = 2, .out_features = 3}, rng));
+  std::vector<std::vector<float>> values;
+  for (const auto& parameter : net.parameters())
+    values.push_back(parameter.tensor().detach().to_vector<float>());
+  ek::io::save_weights(path, net, {.layout = ek::io::Layout::megengine});
+
+  const ek::io::detail::Hdf5Reader reader(ek::io::read_file(path), path);
+  const std::vector<std::pair<std::string, Shape>> shapes = {{"0.weight", {2, 3, 2, 3}},
+                                                             {"0.bias", {1, 6, 1}},
+                                                             {"1.weight", {3, 2, 3, 1}},
+                                                             {"1.bias", {1, 3, 1, 1}},
+                                                             {"2.weight", {2, 1, 1, 2, 2, 2}},
+                                                             {"3.weight", {3, 2}},
+                                                             {"3.bias", {3}}};
+  BOOST_TEST(reader.names("/").datasets.size() == shapes.size());
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    BOOST_TEST((reader.info(shapes[i].first).shape == shapes[i].second), shapes[i].first);
+    BOOST_TEST(reader.read(shapes[i].first).to_vector<float>() == values[i]);
+  }
+
+  const auto clear = [&] {
+    for (const auto& parameter : net.parameters()) Tensor(parameter.tensor()).fill_(0);
+  };
+  clear();
+  ek::io::load_weights(path, net, {.layout = ek::io::Layout::megengine});
+  for (std::size_t i = 0; i < values.size(); ++i)
+    BOOST_TEST(net.parameters()[i].tensor().detach().to_vector<float>() == values[i]);
+
+  clear();
+  BOOST_CHECK_THROW(ek::io::load_weights(path, net), ek::FileError);
+  BOOST_TEST(net.parameters()[0].tensor().detach().to_vector<float>()[0] == 0);
+  ek::io::save_weights(path, net);
+  BOOST_CHECK_THROW(ek::io::load_weights(path, net, {.layout = ek::io::Layout::megengine}), ek::FileError);
+}
+
+BOOST_AUTO_TEST_CASE(files_in_memory_do_not_mix) {
+  const TempFolder folder;
+  const auto save = [&](const std::string& name, double value) {
+    Net net;
+    Tensor(net.stem.bias.tensor()).fill_(value);
+    ek::io::save_weights(folder / name, net);
+  };
+  save("one", 1);
+  const ek::io::detail::Hdf5Reader one(ek::io::read_file(folder / "one"), "one");
+  save("two", 2);
+  const ek::io::detail::Hdf5Reader two(ek::io::read_file(folder / "two"), "two");
+  BOOST_TEST(one.read("stem.bias").data<float>()[0] == 1);
+  BOOST_TEST(two.read("stem.bias").data<float>()[0] == 2);
+}
+
+BOOST_AUTO_TEST_CASE(threads_can_save_and_load_at_once) {
+  const TempFolder folder;
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 3; ++thread)
+      threads.emplace_back([&, thread] {
+        const std::string path = folder / std::to_string(thread);
+        Net net;
+        for (int i = 0; i < 20; ++i) {
+          Tensor(net.stem.bias.tensor()).fill_(100 * thread + i);
+          ek::io::save_weights(path, net);
+          net.clear();
+          ek::io::load_weights(path, net);
+          wrong += net.stem.bias.tensor().data<float>()[2] != static_cast<float>(100 * thread + i);
+        }
+      });
+  }
+  BOOST_TEST(wrong == 0);
 }
 
 BOOST_AUTO_TEST_CASE(links_storage_and_filters_that_reach_outside_are_refused) {
