@@ -5,6 +5,13 @@
 
 namespace evenkeel::kernels {
 
+// Which path is taken when:
+// - Forward: conv_direct.cpp, register blocks of output channels by positions, over padded tiles in L2.
+// - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
+// - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
+//   conv_dot_weight.cpp where a group has few output channels (depthwise): vectors of positions.
+// conv_tile.h lays out the tiles, conv_micro.h has the innermost loops. Both serve strides, dilation, groups
+// and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.
