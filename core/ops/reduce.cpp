@@ -84,6 +84,15 @@ Tensor var(const Tensor& x, const std::vector<int>& axes, int correction, bool k
   return count <= correction ? total * std::nan("") : total * (1.0 / static_cast<double>(count - correction));
 }
 
+namespace {
+
+template <class T>
+bool is_first_nan(T value, T best) {
+  return value != value && best == best;
+}
+
+}  // namespace
+
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {
   const int at = x.shape().normalize_axis(axis);
   if (x.dim(at) == 0)
@@ -98,37 +107,66 @@ Tensor argmax(const Tensor& x, int axis, bool keepdim) {
         const T* line = in + o * count * step + i;
         std::int64_t best = 0;
         for (std::int64_t k = 1; k < count; ++k)
-          if (line[k * step] > line[best * step]) best = k;
+          if (line[k * step] > line[best * step] || is_first_nan(line[k * step], line[best * step])) best = k;
         index[o * step + i] = best;
       }
   });
   return out;
 }
 
+namespace {
+
+/// Elements of x (outer, n, inner) picked by their index along the middle axis: linear, and so is its
+/// adjoint.
+struct Pick {
+  Shape from;
+  Tensor index;
+  Span3 span;
+
+  /// f(element of the result, element of x).
+  template <class F>
+  void each(F f) const {
+    const auto* best = index.data<std::int64_t>();
+    for (std::int64_t i = 0; i < index.numel(); ++i)
+      f(i, (i / span.inner * span.n + best[i]) * span.inner + i % span.inner);
+  }
+
+  Tensor operator()(const Tensor& x) const {
+    Tensor out = Tensor::empty(index.shape(), x.dtype());
+    detail::dispatch_floating("max", x.dtype(), [&]<class T>() {
+      each([in = x.data<T>(), y = out.mutable_data<T>()](std::int64_t to, std::int64_t at) {
+        y[to] = in[at];
+      });
+    });
+    return record("max", {x}, out, [self = *this](const Tensor& gy, Grads& grads) {
+      if (grads.create_graph()) return grads.add(0, self.adjoint(gy));
+      auto [gx, beta] = grads.into(0);
+      if (beta == 0) gx.fill_(0);
+      self.scatter(gy, gx);
+    });
+  }
+
+  Tensor adjoint(const Tensor& gy) const {
+    Tensor gx = Tensor::zeros(from, gy.dtype());
+    scatter(gy, gx);
+    return record("max", {gy}, gx,
+                  [self = *this](const Tensor& ggx, Grads& grads) { grads.add(0, self(ggx)); });
+  }
+
+  void scatter(const Tensor& gy, Tensor gx) const {
+    detail::dispatch_floating("max", gy.dtype(), [&]<class T>() {
+      each(
+          [g = gy.data<T>(), x = gx.mutable_data<T>()](std::int64_t at, std::int64_t to) { x[to] += g[at]; });
+    });
+  }
+};
+
+}  // namespace
+
 Tensor max(const Tensor& x, int axis, bool keepdim) {
   detail::check_floating("max", {x});
   const int at = x.shape().normalize_axis(axis);
-  const Tensor index = argmax(x, at, keepdim);
-  const auto [outer, n, inner] = around(x.shape(), at, at + 1);
-  Tensor out = Tensor::empty(index.shape(), x.dtype());
-  const auto each = [count = n, step = inner, total = outer * inner](const std::int64_t* best, auto f) {
-    for (std::int64_t i = 0; i < total; ++i) f(i, (i / step * count + best[i]) * step + i % step);
-  };
-  detail::dispatch_floating("max", x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* values = out.mutable_data<T>();
-    each(index.data<std::int64_t>(), [&](std::int64_t to, std::int64_t from) { values[to] = in[from]; });
-  });
-  return record("max", {x}, out, [index, each](const Tensor& gy, Grads& grads) {
-    auto [gx, beta] = grads.into(0);
-    if (beta == 0) gx.fill_(0);
-    detail::dispatch_floating("max", gy.dtype(), [&, target = gx]<class T>() mutable {
-      const T* upstream = gy.data<T>();
-      T* values = target.template mutable_data<T>();
-      each(index.data<std::int64_t>(),
-           [&](std::int64_t from, std::int64_t to) { values[to] += upstream[from]; });
-    });
-  });
+  return Pick{x.shape(), argmax(x, at, keepdim), around(x.shape(), at, at + 1)}(x);
 }
 
 }  // namespace evenkeel

@@ -7,7 +7,7 @@
 namespace evenkeel {
 
 // Reductions over some axes (negative counts from the last). `keepdim` leaves them with size 1. Double
-// backward: yes, but for max.
+// backward: yes, all.
 
 /// Sum of all elements: a scalar.
 Tensor sum(const Tensor& x);
@@ -28,7 +28,7 @@ Tensor var(const Tensor& x, const std::vector<int>& axes, int correction = 1, bo
 
 /// Largest element along `axis`; the gradient goes to the first of equals. ShapeError for a size of 0.
 Tensor max(const Tensor& x, int axis, bool keepdim = false);
-/// Index (i64) of the first largest element along `axis`.
+/// Index (i64) of the first largest element along `axis`; a NaN counts as the largest.
 Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
 
 }  // namespace evenkeel
