@@ -2,13 +2,13 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/layer_path.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/core/pointer_map.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 
 namespace evenkeel {
@@ -19,21 +19,6 @@ thread_local bool recording = true;
 thread_local bool anomaly = false;
 thread_local detail::OpObserver* observer = nullptr;
 std::atomic<std::uint64_t> next_sequence{0};
-
-/// Frees nodes in a loop: freeing one may give up the last handle on the next, as deep as the graph is.
-void free_node(detail::Node* node) {
-  thread_local std::vector<detail::Node*> pending;
-  thread_local bool draining = false;
-  pending.push_back(node);
-  if (draining) return;
-  draining = true;
-  while (!pending.empty()) {
-    detail::Node* next = pending.back();
-    pending.pop_back();
-    delete next;
-  }
-  draining = false;
-}
 
 bool all_finite(const Tensor& tensor) {
   if (!is_floating(tensor.dtype())) return true;
@@ -56,36 +41,6 @@ bool is_unique(const Tensor& tensor) {
   return tensor.impl_ptr().use_count() == 1 && tensor.impl_ptr()->storage.use_count() == 1;
 }
 
-Tensor record_op(const char* op, std::span<const Tensor> inputs, Tensor output, BackwardFunction&& backward) {
-  if (anomaly && !all_finite(output))
-    throw ValueError(std::string("[") + op + "] expected finite values, got NaN or Inf in the output");
-  if (!recording ||
-      std::none_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); })) {
-    if (observer != nullptr) observer->on_op(op, inputs, output);
-    return output;
-  }
-  std::shared_ptr<detail::Node> node(new detail::Node, free_node);
-  node->op = op;
-  node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
-  node->inputs.reserve(inputs.size());
-  for (const Tensor& input : inputs) {
-    const auto& impl = input.impl_ptr();
-    if (!input.requires_grad())
-      node->inputs.emplace_back();
-    else if (impl->node)
-      node->inputs.push_back({impl->node, nullptr});
-    else
-      node->inputs.push_back({nullptr, impl});
-  }
-  node->backward = std::move(backward);
-  node->shape = output.shape();
-  node->dtype = output.dtype();
-  if (anomaly) node->layer_path = current_layer_path();
-  output.impl_ptr()->node = std::move(node);
-  if (observer != nullptr) observer->on_op(op, inputs, output);
-  return output;
-}
-
 }  // namespace
 
 NoGradScope::NoGradScope() : outer_(recording) { recording = false; }
@@ -99,13 +54,62 @@ AnomalyScope::~AnomalyScope() { anomaly = outer_; }
 
 detail::OpObserver* detail::set_op_observer(OpObserver* next) { return std::exchange(observer, next); }
 
-Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor output,
-              BackwardFunction backward) {
-  return record_op(op, {inputs.begin(), inputs.size()}, std::move(output), std::move(backward));
+namespace {
+
+void tell_observer(const char* op, std::span<const detail::TensorRef> inputs, const Tensor& output) {
+  if (observer == nullptr) return;
+  std::vector<Tensor> tensors;
+  for (const detail::TensorRef& input : inputs) tensors.push_back(*input.tensor);
+  observer->on_op(op, tensors, output);
 }
 
-Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward) {
-  return record_op(op, inputs, std::move(output), std::move(backward));
+}  // namespace
+
+bool detail::begin_record(const char* op, std::span<const TensorRef> inputs, const Tensor& output) {
+  if (anomaly && !all_finite(output))
+    throw ValueError(std::string("[") + op + "] expected finite values, got NaN or Inf in the output");
+  if (recording && std::any_of(inputs.begin(), inputs.end(),
+                               [](const TensorRef& input) { return input.tensor->requires_grad(); }))
+    return true;
+  tell_observer(op, inputs, output);
+  return false;
+}
+
+void detail::finish_record(const char* op, std::span<const TensorRef> inputs, const Tensor& output,
+                           NodePtr node) {
+  node->op = op;
+  node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
+  node->inputs.resize(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& input = *inputs[i].tensor;
+    if (!input.requires_grad()) continue;
+    const auto& impl = input.impl_ptr();
+    node->inputs.set(i, impl->node ? Edge{impl->node, nullptr} : Edge{NodePtr(), impl});
+  }
+  node->shape = output.shape();
+  node->dtype = output.dtype();
+  if (anomaly) node->layer_path = current_layer_path();
+  output.impl_ptr()->node = std::move(node);
+  tell_observer(op, inputs, output);
+}
+
+void detail::NodePtr::retain(Node* node) {
+  if (node != nullptr) node->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void detail::NodePtr::release(Node* node) {
+  if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  thread_local std::vector<Node*> pending;
+  thread_local bool draining = false;
+  if (draining) return pending.push_back(node);
+  draining = true;
+  delete node;
+  while (!pending.empty()) {
+    Node* next = pending.back();
+    pending.pop_back();
+    delete next;
+  }
+  draining = false;
 }
 
 Saved::Saved(const Tensor& tensor, bool wanted) {
@@ -155,7 +159,7 @@ class Engine {
     const EnableGradScope mode(create_graph_);
     while (!queue_.empty()) {
       std::pop_heap(queue_.begin(), queue_.end(), by_sequence);
-      const std::shared_ptr<Node> node = std::move(queue_.back());
+      const NodePtr node = std::move(queue_.back());
       queue_.pop_back();
       visit(node);
     }
@@ -163,23 +167,23 @@ class Engine {
 
   /// Accumulates into the leaves' grad().
   void deliver() {
-    for (auto& [impl, leaf] : leaves_) {
-      Tensor gradient = apply_hooks(impl->hooks, std::move(leaf.gradient));
-      const std::lock_guard lock(leaf_mutex(impl));
-      store(*impl, gradient);
+    for (LeafSlot& leaf : leaves_) {
+      Tensor gradient = apply_hooks(leaf.impl->hooks, std::move(leaf.gradient));
+      const std::lock_guard lock(leaf_mutex(leaf.impl.get()));
+      store(*leaf.impl, gradient);
     }
   }
 
   /// Keep the gradient at this tensor for result().
   void capture(const Tensor& tensor) {
-    if (const auto& impl = tensor.impl_ptr(); impl->node) captured_[impl->node.get()] = {};
+    if (const auto& impl = tensor.impl_ptr(); impl->node) captured_.insert(impl->node.get());
   }
 
   Tensor result(const Tensor& tensor) {
     const auto& impl = tensor.impl_ptr();
-    if (impl->node) return captured_[impl->node.get()];
-    const auto found = leaves_.find(impl.get());
-    return found == leaves_.end() ? Tensor() : apply_hooks(impl->hooks, found->second.gradient);
+    if (impl->node) return *captured_.find(impl->node.get());
+    const std::size_t* found = leaf_index_.find(impl.get());
+    return found == nullptr ? Tensor() : apply_hooks(impl->hooks, leaves_[*found].gradient);
   }
 
   Tensor& slot_of(const Edge& edge) { return edge.node ? slot(edge.node) : leaf_slot(edge.leaf); }
@@ -206,23 +210,24 @@ class Engine {
     Tensor gradient;
   };
 
-  static bool by_sequence(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) {
-    return a->sequence < b->sequence;
-  }
+  static bool by_sequence(const NodePtr& a, const NodePtr& b) { return a->sequence < b->sequence; }
 
-  Tensor& slot(const std::shared_ptr<Node>& node) {
-    const auto [found, is_new] = gradients_.try_emplace(node.get());
+  Tensor& slot(const NodePtr& node) {
+    const auto [gradient, is_new] = gradients_.insert(node.get());
     if (is_new) {
       queue_.push_back(node);
       std::push_heap(queue_.begin(), queue_.end(), by_sequence);
     }
-    return found->second;
+    return gradient;
   }
 
   Tensor& leaf_slot(const std::shared_ptr<TensorImpl>& impl) {
-    auto& leaf = leaves_[impl.get()];
-    leaf.impl = impl;
-    return leaf.gradient;
+    const auto [index, is_new] = leaf_index_.insert(impl.get());
+    if (is_new) {
+      index = leaves_.size();
+      leaves_.push_back({impl, {}});
+    }
+    return leaves_[index].gradient;
   }
 
   static Tensor apply_hooks(const std::vector<GradHook>& hooks, Tensor gradient) {
@@ -244,28 +249,25 @@ class Engine {
       accumulate(sum, gradient);
   }
 
-  void visit(const std::shared_ptr<Node>& node) {
-    const auto found = gradients_.find(node.get());
-    Tensor gradient = apply_hooks(node->hooks, std::move(found->second));
-    gradients_.erase(found);
+  void visit(const NodePtr& node) {
+    Tensor gradient = apply_hooks(node->hooks, gradients_.take(node.get()));
     if (node->freed) throw_freed(*node);
-    if (const auto captured = captured_.find(node.get()); captured != captured_.end())
-      captured->second = gradient;
+    if (Tensor* captured = captured_.find(node.get())) *captured = gradient;
     if (const auto retained = node->retained.lock()) store(*retained, gradient);
     Grads grads(*this, node, create_graph_);
     if (observer != nullptr) observer->on_gradient(*node, gradient);
-    node->backward(gradient, grads);
+    node->run_backward(gradient, grads);
     if (observer != nullptr) observer->on_backward(*node);
     if (anomaly) check_finite(*node);
     if (retain_graph_) return;
     node->freed = true;
-    node->backward = nullptr;
+    node->forget();
     node->inputs.clear();
   }
 
   void check_finite(const Node& node) {
     for (const Edge& edge : node.inputs) {
-      if ((edge.node || edge.leaf) && slot_of(edge).defined() && !all_finite(slot_of(edge)))
+      if (edge && slot_of(edge).defined() && !all_finite(slot_of(edge)))
         throw ValueError(std::string("[") + node.op +
                          "] expected finite gradients, got NaN or Inf from its backward" +
                          place(node.layer_path));
@@ -274,18 +276,16 @@ class Engine {
 
   bool create_graph_;
   bool retain_graph_;
-  std::vector<std::shared_ptr<Node>> queue_;
-  std::unordered_map<Node*, Tensor> gradients_;
-  std::unordered_map<TensorImpl*, LeafSlot> leaves_;
-  std::unordered_map<Node*, Tensor> captured_;
+  std::vector<NodePtr> queue_;
+  PointerMap<Tensor> gradients_;
+  std::vector<LeafSlot> leaves_;
+  PointerMap<std::size_t> leaf_index_;
+  PointerMap<Tensor> captured_;
 };
 
 }  // namespace detail
 
-bool Grads::wants(std::size_t input) const {
-  const detail::Edge& edge = node_->inputs[input];
-  return edge.node != nullptr || edge.leaf != nullptr;
-}
+bool Grads::wants(std::size_t input) const { return static_cast<bool>(node_->inputs[input]); }
 
 void Grads::add(std::size_t input, Tensor gradient) {
   if (!wants(input)) return;

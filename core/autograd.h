@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evenkeel/core/node.h>
 #include <evenkeel/core/tensor.h>
 
 #include <functional>
@@ -10,9 +11,6 @@
 namespace evenkeel {
 
 class Grads;
-
-/// Turns the gradient of an op's output into gradients of its inputs.
-using BackwardFunction = std::function<void(const Tensor& grad_output, Grads& grads)>;
 
 /// While it lives, this thread records no graph.
 class NoGradScope {
@@ -59,10 +57,30 @@ class AnomalyScope {
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {}, const BackwardOptions& options = {});
 
-/// Makes `output` the result of op `op` (a string literal) on `inputs`: from here on `backward` is its
-/// gradient. Without a NoGradScope and if an input needs a gradient; else `output` is returned as it is.
-Tensor record(const char* op, std::initializer_list<Tensor> inputs, Tensor output, BackwardFunction backward);
-Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor output, BackwardFunction backward);
+/// Makes `output` the result of op `op` (a string literal) on `inputs`: from here on `backward`, called with
+/// (const Tensor& grad_output, Grads& grads), is its gradient. Without a NoGradScope and if an input needs a
+/// gradient; else `output` is returned as it is.
+template <class Backward>
+Tensor record(const char* op, std::span<const detail::TensorRef> inputs, Tensor output, Backward&& backward) {
+  if (detail::begin_record(op, inputs, output))
+    detail::finish_record(
+        op, inputs, output,
+        detail::NodePtr(new detail::NodeOf<std::decay_t<Backward>>(std::forward<Backward>(backward))));
+  return output;
+}
+
+template <class Backward>
+Tensor record(const char* op, std::initializer_list<detail::TensorRef> inputs, Tensor output,
+              Backward&& backward) {
+  return record(op, std::span(inputs.begin(), inputs.size()), std::move(output),
+                std::forward<Backward>(backward));
+}
+
+template <class Backward>
+Tensor record(const char* op, const std::vector<Tensor>& inputs, Tensor output, Backward&& backward) {
+  const std::vector<detail::TensorRef> refs(inputs.begin(), inputs.end());
+  return record(op, std::span(refs), std::move(output), std::forward<Backward>(backward));
+}
 
 /// An input or output that a backward function keeps. get() throws GradError if it was changed in place
 /// since.
@@ -83,25 +101,6 @@ class Saved {
 };
 
 namespace detail {
-
-struct Edge {
-  std::shared_ptr<Node> node;        // an op's output, or
-  std::shared_ptr<TensorImpl> leaf;  // a leaf; both null: no gradient wanted
-};
-
-/// One recorded op; its output is known by shape and type only.
-struct Node {
-  const char* op = "";
-  std::uint64_t sequence = 0;
-  std::vector<Edge> inputs;
-  BackwardFunction backward;
-  Shape shape;
-  DType dtype = DType::f32;
-  bool freed = false;
-  std::vector<GradHook> hooks;
-  std::weak_ptr<TensorImpl> retained;
-  std::string layer_path;  // in anomaly mode only
-};
 
 /// Told of every op that this thread computes, and of every gradient on its way back.
 class OpObserver {
@@ -140,15 +139,15 @@ class Grads {
 
   /// Whether the backward is itself recorded (double backward). Then only add() may be used.
   bool create_graph() const { return create_graph_; }
-  const std::shared_ptr<detail::Node>& node() const { return node_; }
+  const detail::NodePtr& node() const { return node_; }
 
  private:
   friend class detail::Engine;
-  Grads(detail::Engine& engine, std::shared_ptr<detail::Node> node, bool create_graph)
-      : engine_(engine), node_(std::move(node)), create_graph_(create_graph) {}
+  Grads(detail::Engine& engine, const detail::NodePtr& node, bool create_graph)
+      : engine_(engine), node_(node), create_graph_(create_graph) {}
 
   detail::Engine& engine_;
-  std::shared_ptr<detail::Node> node_;
+  const detail::NodePtr& node_;
   bool create_graph_;
 };
 

@@ -64,7 +64,7 @@ struct Checker {
     const double error = difference / std::max({std::abs(got), std::abs(expected), largest, options.atol});
     const bool fails = !(difference <= options.atol || error <= options.rtol);
     if (fails) report.passed = false;
-    if (error > report.worst_error || (fails && report.worst.empty())) {
+    if ((difference > options.atol && error > report.worst_error) || (fails && report.worst.empty())) {
       report.worst_error = error;
       report.worst =
           fmt::format("{}: input {} element {}, output element {}: backward {:.12g}, expected {:.12g}", what,

@@ -24,7 +24,7 @@ struct GradcheckOptions {
 struct GradcheckReport {
   bool passed = true;
   std::int64_t entries = 0;  ///< Jacobian entries compared
-  double worst_error = 0;    ///< largest relative error
+  double worst_error = 0;    ///< largest relative error of the entries that differ by more than atol
   std::string worst;         ///< where it is: input, element, output element, both values
   explicit operator bool() const { return passed; }
 };

@@ -198,15 +198,15 @@ void detail::accumulate(Tensor& target, const Tensor& source) {
   });
 }
 
-void detail::check_floating(const char* op, std::initializer_list<Tensor> tensors) {
+void detail::check_floating(const char* op, std::initializer_list<TensorRef> tensors) {
   const Tensor* first = nullptr;
-  for (const Tensor& tensor : tensors) {
-    if (!tensor.defined()) continue;
-    if (!is_floating(tensor.dtype())) throw_not_floating(op, tensor.dtype());
-    if (first == nullptr) first = &tensor;
-    if (tensor.dtype() != first->dtype())
+  for (const auto [tensor] : tensors) {
+    if (!tensor->defined()) continue;
+    if (!is_floating(tensor->dtype())) throw_not_floating(op, tensor->dtype());
+    if (first == nullptr) first = tensor;
+    if (tensor->dtype() != first->dtype())
       throw DTypeError(fmt::format("[{}] expected tensors of one type, got {} and {}", op,
-                                   type_and_shape(*first), type_and_shape(tensor)));
+                                   type_and_shape(*first), type_and_shape(*tensor)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace evenkeel {
@@ -28,13 +29,41 @@ namespace detail {
 
 struct Node;
 
+/// A counted handle on a node. The nodes that the last handle gives up are freed in a loop, however deep the
+/// graph is.
+class NodePtr {
+ public:
+  NodePtr() = default;
+  explicit NodePtr(Node* node) : node_(node) { retain(node); }
+  NodePtr(const NodePtr& other) : NodePtr(other.node_) {}
+  NodePtr(NodePtr&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodePtr& operator=(NodePtr other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~NodePtr() {
+    if (node_ != nullptr) release(node_);
+  }
+  Node* get() const { return node_; }
+  Node& operator*() const { return *node_; }
+  Node* operator->() const { return node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+  bool operator==(std::nullptr_t) const { return node_ == nullptr; }
+
+ private:
+  static void retain(Node* node);
+  static void release(Node* node);
+
+  Node* node_ = nullptr;
+};
+
 struct TensorImpl {
   std::shared_ptr<Storage> storage;
   std::size_t byte_offset = 0;
   Shape shape;
   DType dtype = DType::f32;
   bool requires_grad = false;        // leaves only; an op's output has a node instead
-  std::shared_ptr<Node> node;        // how it was computed; null for leaves
+  NodePtr node;                      // how it was computed; null for leaves
   std::shared_ptr<TensorImpl> grad;  // accumulated by backward()
   std::vector<GradHook> hooks;       // leaves only
 };
@@ -134,12 +163,18 @@ class Tensor {
 };
 
 namespace detail {
+/// A tensor as an argument in a list, without a copy; it lives as long as the call.
+struct TensorRef {
+  TensorRef(const Tensor& t) : tensor(&t) {}
+  const Tensor* tensor;
+};
+
 /// Another handle on the same memory with another shape of as many elements, outside the graph.
 Tensor view(const Tensor& source, const Shape& shape, std::int64_t element_offset = 0);
 /// target += source, in place; shapes and types are equal.
 void accumulate(Tensor& target, const Tensor& source);
 /// DTypeError "[op] …" unless all are of one floating type. Undefined tensors are passed over.
-void check_floating(const char* op, std::initializer_list<Tensor> tensors);
+void check_floating(const char* op, std::initializer_list<TensorRef> tensors);
 }  // namespace detail
 
 }  // namespace evenkeel

@@ -14,6 +14,12 @@ Tensor binary(const char* op, const Tensor& a, const Tensor& b, F f) {
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
   Tensor out = Tensor::empty(shape, a.dtype());
   if (shape.numel() == 0) return out;
+  if (a.shape() == b.shape()) {
+    detail::dispatch_floating(op, a.dtype(), [&]<class T>() {
+      kernels::binary(a.numel(), a.data<T>(), b.data<T>(), out.mutable_data<T>(), f);
+    });
+    return out;
+  }
   const kernels::BroadcastPlan plan(shape, a.shape(), b.shape());
   detail::dispatch_floating(op, a.dtype(), [&]<class T>() {
     kernels::binary_broadcast(plan, a.data<T>(), b.data<T>(), out.mutable_data<T>(), f);

@@ -78,11 +78,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   std::vector<Tensor> inputs{x, weight};
   if (bias.defined()) inputs.push_back(bias);
   return record("linear", inputs, out,
-                [in, out_features, rows, has_bias = bias.defined(), input = Saved(x, weight.requires_grad()),
+                [in, out_features, rows, shape = x.shape(), has_bias = bias.defined(),
+                 input = Saved(x, weight.requires_grad()),
                  matrix = Saved(weight, x.requires_grad())](const Tensor& gy, Grads& grads) {
                   if (grads.create_graph()) {
                     const Tensor flat = reshape(gy, {rows, out_features});
-                    if (grads.wants(0)) grads.add(0, matmul(gy.rank() == 1 ? flat : gy, matrix.get(grads)));
+                    if (grads.wants(0)) grads.add(0, reshape(matmul(flat, matrix.get(grads)), shape));
                     if (grads.wants(1))
                       grads.add(1, matmul(transposed(flat), reshape(input.get(grads), {rows, in})));
                     if (has_bias && grads.wants(2)) grads.add(2, sum(flat, 0));
