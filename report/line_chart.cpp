@@ -48,7 +48,9 @@ void draw(Canvas& canvas, const LineChart& chart, double width, double height) {
   draw_y_axis(canvas, box, y, chart.y_label);
   draw_x_axis(canvas, box, x, chart.x_label);
 
-  canvas.begin_area({box.left, box.top - 4}, box.width + 4, box.height + 4);
+  constexpr double kMargin = 4;  // so that markers on the edge are whole
+  canvas.begin_area({box.left - kMargin, box.top - kMargin}, box.width + 2 * kMargin,
+                    box.height + 2 * kMargin);
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     const auto& series = chart.series[i];
     std::vector<Point> run;
@@ -60,7 +62,8 @@ void draw(Canvas& canvas, const LineChart& chart, double width, double height) {
     };
     for (std::size_t k = 0; k < series.x.size(); ++k) {
       if (x.holds(series.x[k]) && y.holds(series.y[k]))
-        run.push_back({x.position(series.x[k]) * box.width, 4 + (1 - y.position(series.y[k])) * box.height});
+        run.push_back({kMargin + x.position(series.x[k]) * box.width,
+                       kMargin + (1 - y.position(series.y[k])) * box.height});
       else
         draw_run();
     }
