@@ -39,9 +39,12 @@
 #include <evenkeel/nn/stack.h>
 #include <evenkeel/nn/summary.h>
 #include <evenkeel/nn/unet.h>
+#include <evenkeel/nn/unit_scaled/functional.h>
+#include <evenkeel/nn/unit_scaled/layers.h>
 #include <evenkeel/nn/upsample.h>
 #include <evenkeel/optim/adam.h>
 #include <evenkeel/optim/clip.h>
+#include <evenkeel/optim/mup.h>
 #include <evenkeel/optim/optimizer.h>
 #include <evenkeel/optim/schedule.h>
 #include <evenkeel/optim/sgd.h>

@@ -18,8 +18,7 @@ PReLU::PReLU(const PReLUOptions& options) {
   if (options.num_parameters < 1)
     throw ConfigError(
         fmt::format("[PReLU] expected num_parameters of at least 1, got {}", options.num_parameters));
-  weight_ = add_parameter("weight", Tensor::full({options.num_parameters}, options.init, options.dtype),
-                          MupType::bias);
+  weight_ = add_parameter("weight", Tensor::full({options.num_parameters}, options.init, options.dtype));
 }
 
 Tensor PReLU::forward(const Tensor& x) { return prelu(x, weight_); }

@@ -30,11 +30,10 @@ ConvTranspose<D>::ConvTranspose(const ConvTransposeOptions& options, Rng& rng) :
                                     options_.output_padding.str()));
   }
   const double bound = 1 / std::sqrt(static_cast<double>(shape.without(0).numel()));
-  weight_ =
-      add_parameter("weight", Tensor::uniform(shape, -bound, bound, rng, options_.dtype), MupType::weight);
+  weight_ = add_parameter("weight", Tensor::uniform(shape, -bound, bound, rng, options_.dtype));
   if (options_.bias)
-    bias_ = add_parameter(
-        "bias", Tensor::uniform({options_.out_channels}, -bound, bound, rng, options_.dtype), MupType::bias);
+    bias_ =
+        add_parameter("bias", Tensor::uniform({options_.out_channels}, -bound, bound, rng, options_.dtype));
 }
 
 template <int D>

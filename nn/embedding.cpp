@@ -12,8 +12,7 @@ Embedding::Embedding(const EmbeddingOptions& options, Rng& rng) {
         fmt::format("[Embedding] expected num_embeddings and embedding_dim of at least 1, got {} and {}",
                     options.num_embeddings, options.embedding_dim));
   weight_ = add_parameter("weight",
-                          Tensor::randn({options.num_embeddings, options.embedding_dim}, rng, options.dtype),
-                          MupType::weight);
+                          Tensor::randn({options.num_embeddings, options.embedding_dim}, rng, options.dtype));
 }
 
 Tensor Embedding::forward(const Tensor& indices) { return embedding(indices, weight_); }

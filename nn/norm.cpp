@@ -47,8 +47,8 @@ BatchNorm<D>::BatchNorm(const BatchNormOptions& options) : options_(options) {
   check_channel_norm(type_name(), options_, options_.momentum.value_or(0));
   const Shape shape{options_.num_features};
   if (options_.affine) {
-    weight_ = add_parameter("weight", Tensor::ones(shape, options_.dtype), MupType::norm);
-    bias_ = add_parameter("bias", Tensor::zeros(shape, options_.dtype), MupType::bias);
+    weight_ = add_parameter("weight", Tensor::ones(shape, options_.dtype));
+    bias_ = add_parameter("bias", Tensor::zeros(shape, options_.dtype));
   }
   if (!options_.track_running_stats) return;
   running_mean_ = add_buffer("running_mean", Tensor::zeros(shape, options_.dtype));
@@ -84,8 +84,8 @@ InstanceNorm<D>::InstanceNorm(const InstanceNormOptions& options) : options_(opt
   check_channel_norm(type_name(), options_, options_.momentum);
   const Shape shape{options_.num_features};
   if (options_.affine) {
-    weight_ = add_parameter("weight", Tensor::ones(shape, options_.dtype), MupType::norm);
-    bias_ = add_parameter("bias", Tensor::zeros(shape, options_.dtype), MupType::bias);
+    weight_ = add_parameter("weight", Tensor::ones(shape, options_.dtype));
+    bias_ = add_parameter("bias", Tensor::zeros(shape, options_.dtype));
   }
   if (!options_.track_running_stats) return;
   running_mean_ = add_buffer("running_mean", Tensor::zeros(shape, options_.dtype));
@@ -127,9 +127,8 @@ LayerNorm::LayerNorm(const LayerNormOptions& options) : options_(options) {
   check_eps("LayerNorm", options_.eps);
   check_dtype("LayerNorm", options_.dtype);
   if (!options_.elementwise_affine) return;
-  weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype), MupType::norm);
-  if (options_.bias)
-    bias_ = add_parameter("bias", Tensor::zeros(options_.normalized_shape, options_.dtype), MupType::bias);
+  weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype));
+  if (options_.bias) bias_ = add_parameter("bias", Tensor::zeros(options_.normalized_shape, options_.dtype));
 }
 
 Tensor LayerNorm::forward(const Tensor& x) {
@@ -146,7 +145,7 @@ RMSNorm::RMSNorm(const RMSNormOptions& options) : options_(options) {
   check_eps("RMSNorm", options_.eps.value_or(1));
   check_dtype("RMSNorm", options_.dtype);
   if (options_.elementwise_affine)
-    weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype), MupType::norm);
+    weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype));
 }
 
 Tensor RMSNorm::forward(const Tensor& x) {

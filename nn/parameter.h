@@ -34,10 +34,13 @@ class Parameter {
   std::optional<MupType> mup_type() const { return data_->mup_type; }
   /// Depth of the residual stack that the parameter is in; set by DepthSequential and DepthModuleList.
   std::optional<std::int64_t> mup_scaling_depth() const { return data_->mup_scaling_depth; }
+  /// Fan-in for μP where it does not follow from the shape: a transposed convolution's.
+  std::optional<double> mup_fan_in() const { return data_->mup_fan_in; }
   /// Name of the unit-scaling constraint of the parameter's layer; empty for a plain layer.
   const std::string& constraint() const { return data_->constraint; }
   void set_mup_type(std::optional<MupType> type) { data_->mup_type = type; }
   void set_mup_scaling_depth(std::optional<std::int64_t> depth) { data_->mup_scaling_depth = depth; }
+  void set_mup_fan_in(std::optional<double> fan_in) { data_->mup_fan_in = fan_in; }
   void set_constraint(const std::string& constraint) { data_->constraint = constraint; }
 
  private:
@@ -47,8 +50,9 @@ class Parameter {
     std::optional<MupType> mup_type;
     std::optional<std::int64_t> mup_scaling_depth;
     std::string constraint;
+    std::optional<double> mup_fan_in;
   };
-  explicit Parameter(Tensor tensor) : data_(std::make_shared<Data>(Data{std::move(tensor), {}, {}, {}})) {}
+  explicit Parameter(Tensor tensor) : data_(std::make_shared<Data>(Data{std::move(tensor), {}, {}, {}, {}})) {}
 
   std::shared_ptr<Data> data_;
 };

@@ -1,0 +1,71 @@
+#include <evenkeel/core/error.h>
+#include <evenkeel/nn/unit_scaled/conv.h>
+#include <evenkeel/nn/unit_scaled/functional_conv.h>
+
+#include <fmt/format.h>
+
+namespace evenkeel::unit_scaled::detail {
+
+ConvOptions plain(const ConvReadoutOptions& o) {
+  return {o.in_channels, o.out_channels, o.kernel_size,  o.stride,     o.padding,         o.dilation,
+          o.groups,      o.bias,         o.padding_mode, o.constraint, o.weight_mup_type, o.dtype};
+}
+
+ConvOptions plain(const DepthWiseConvOptions& o) {
+  return {.in_channels = o.in_channels,
+          .out_channels = o.out_channels,
+          .kernel_size = o.kernel_size,
+          .stride = o.stride,
+          .padding = o.padding,
+          .dilation = o.dilation,
+          .groups = o.in_channels,
+          .bias = o.bias,
+          .padding_mode = o.padding_mode,
+          .constraint = o.constraint,
+          .dtype = o.dtype};
+}
+
+Conv::Conv(int rank, const ConvOptions& options, Rng& rng, bool is_readout)
+    : rank_(rank), is_readout_(is_readout), options_(options) {
+  const auto& o = options_;
+  const std::string who = fmt::format("unit_scaled.Conv{}d", rank);
+  if (o.in_channels < 1 || o.out_channels < 1 || o.groups < 1 || o.in_channels % o.groups != 0 ||
+      o.out_channels % o.groups != 0)
+    throw ConfigError(
+        fmt::format("[{}] expected channels of at least 1 that groups divides, got {} to {} with {}", who,
+                    o.in_channels, o.out_channels, o.groups));
+  const auto kernel = o.kernel_size.over(rank, who, "kernel_size", std::int64_t{1});
+  o.stride.over(rank, who, "stride", std::int64_t{1});
+  o.padding.over(rank, who, "padding", std::int64_t{0});
+  o.dilation.over(rank, who, "dilation", std::int64_t{1});
+  Shape shape{o.out_channels, o.in_channels / o.groups};
+  for (int axis = 0; axis < rank; ++axis) shape = shape.append(kernel[static_cast<std::size_t>(axis)]);
+  weight_ = add_parameter("weight", Tensor::randn(shape, rng, o.dtype), o.weight_mup_type);
+  weight_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
+  if (!o.bias) return;
+  bias_ = add_parameter("bias", Tensor::zeros({o.out_channels}, o.dtype), MupType::bias);
+  bias_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
+}
+
+Tensor Conv::forward(const Tensor& x) {
+  const ConvParameters parameters{.stride = options_.stride,
+                                  .padding = options_.padding,
+                                  .dilation = options_.dilation,
+                                  .groups = options_.groups};
+  const auto function = is_readout_ ? conv_readout : conv;
+  return function(x, weight_, bias_, parameters, options_.constraint, options_.padding_mode);
+}
+
+std::string Conv::extra_repr() const {
+  const auto& o = options_;
+  std::string text = fmt::format("{}, {}, kernel_size={}, stride={}", o.in_channels, o.out_channels,
+                                 o.kernel_size.str(), o.stride.str());
+  if (!(o.padding == Axes(0))) text += ", padding=" + o.padding.str();
+  if (!(o.dilation == Axes(1))) text += ", dilation=" + o.dilation.str();
+  if (o.groups != 1) text += fmt::format(", groups={}", o.groups);
+  if (o.padding_mode != PadMode::zeros)
+    text += fmt::format(", padding_mode={}", evenkeel::name(o.padding_mode));
+  return text + fmt::format(", bias={}, constraint={}", o.bias, evenkeel::unit_scaled::name(o.constraint));
+}
+
+}  // namespace evenkeel::unit_scaled::detail

@@ -1,0 +1,8 @@
+#pragma once
+
+// All unit-scaled layers.
+
+#include <evenkeel/nn/unit_scaled/conv.h>
+#include <evenkeel/nn/unit_scaled/conv_transpose.h>
+#include <evenkeel/nn/unit_scaled/depth.h>
+#include <evenkeel/nn/unit_scaled/linear.h>
