@@ -23,13 +23,13 @@ ConvTranspose::ConvTranspose(int rank, const ConvTransposeOptions& options, Rng&
   for (int axis = 0; axis < rank; ++axis) shape = shape.append(kernel[static_cast<std::size_t>(axis)]);
   weight_ = add_parameter("weight", Tensor::randn(shape, rng, o.dtype), o.weight_mup_type);
   weight_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
-  weight_.set_mup_fan_in(conv_transpose_fan_in(shape, parameters()));
+  weight_.set_mup_fan_in(conv_transpose_fan_in(shape, settings()));
   if (!o.bias) return;
   bias_ = add_parameter("bias", Tensor::zeros({o.out_channels}, o.dtype), MupType::bias);
   bias_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
 }
 
-ConvTransposeParameters ConvTranspose::parameters() const {
+ConvTransposeParameters ConvTranspose::settings() const {
   return {.stride = options_.stride,
           .padding = options_.padding,
           .output_padding = options_.output_padding,
@@ -38,7 +38,7 @@ ConvTransposeParameters ConvTranspose::parameters() const {
 }
 
 Tensor ConvTranspose::forward(const Tensor& x) {
-  return conv_transpose(x, weight_, bias_, parameters(), options_.constraint);
+  return conv_transpose(x, weight_, bias_, settings(), options_.constraint);
 }
 
 std::string ConvTranspose::extra_repr() const {

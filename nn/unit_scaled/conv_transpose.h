@@ -37,7 +37,7 @@ class ConvTranspose : public nn::Module {
   const nn::Parameter& bias() const { return bias_; }
 
  private:
-  ConvTransposeParameters parameters() const;
+  ConvTransposeParameters settings() const;
 
   ConvTransposeOptions options_;
   nn::Parameter weight_, bias_;

@@ -28,8 +28,8 @@ Tensor unit_leaf(const Shape& shape, Rng& rng) { return Tensor::randn(shape, rng
 
 Deviations deviations_of(const TensorFunction& function,
                          const std::function<std::vector<Tensor>(Rng&)>& inputs) {
-  constexpr int kMostDraws = 3000;
-  constexpr double kEnough = 10000;
+  constexpr int kMostDraws = 2000;
+  constexpr double kEnough = 2500;
   static Rng rng(11);
   Moments of_output;
   std::vector<Moments> of_gradients;
