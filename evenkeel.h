@@ -2,6 +2,7 @@
 
 // Everything: #include <evenkeel/evenkeel.h>, namespace ek = evenkeel.
 
+#include <evenkeel/analysis/coord_check.h>
 #include <evenkeel/analysis/profile.h>
 #include <evenkeel/analysis/scale_report.h>
 #include <evenkeel/analysis/sweep.h>
