@@ -238,7 +238,7 @@ class Engine {
 
   void store(TensorImpl& impl, const Tensor& gradient) {
     if (!impl.grad) {
-      const bool shared = gradient.impl_ptr().use_count() > 2 || gradient.impl_ptr()->storage.use_count() > 1;
+      const bool shared = !is_unique(gradient);  // with another leaf, or with who gave it
       impl.grad = (shared && !create_graph_ ? gradient.clone() : gradient).impl_ptr();
       return;
     }

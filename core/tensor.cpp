@@ -14,6 +14,7 @@ namespace evenkeel {
 namespace {
 
 constexpr std::int64_t kGrain = 1 << 15;
+constexpr std::size_t kMostBytes = std::size_t{1} << 62;
 
 std::string type_and_shape(const Tensor& tensor) { return name(tensor.dtype()) + tensor.shape().str(); }
 
@@ -27,6 +28,9 @@ detail::TensorImpl& Tensor::impl() const {
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
   auto impl = std::make_shared<detail::TensorImpl>();
   const auto count = static_cast<std::size_t>(shape.numel());
+  if (count > kMostBytes / size_of(dtype))
+    throw MemoryError("[memory] expected a tensor of at most 2^62 bytes, got " + std::string(name(dtype)) +
+                      shape.str());
   impl->storage = std::make_shared<detail::Storage>(count * size_of(dtype));
   impl->shape = shape;
   impl->dtype = dtype;

@@ -72,7 +72,6 @@ Tensor is_positive(const Tensor& x) {
 void prelu_recorded(const Tensor& x, const Tensor& weight, const Tensor& gy, Grads& grads) {
   Shape wide;
   for (int axis = 0; axis < x.rank(); ++axis) wide = wide.append(axis == 1 ? weight.numel() : 1);
-  if (weight.numel() == 1) wide = {1};
   const Tensor positive = is_positive(x), negative = 1 - positive;
   if (grads.wants(0)) grads.add(0, gy * (positive + negative * reshape(weight, wide)));
   if (grads.wants(1)) grads.add(1, reshape(detail::sum_to(gy * x * negative, wide), weight.shape()));

@@ -171,7 +171,7 @@ inline WienerFilter tuned_wiener_filter(const Signal& clean, const Signal& noise
   double best_snr = -1e9;
   for (std::size_t size = 256; size <= 16384; size *= 2) {
     const WienerFilter filter(clean, noise, size);
-    if (const double value = snr(clean, filter(clean + noise)); value > best_snr) {
+    if (const double value = snr(clean, filter(sum(clean, noise))); value > best_snr) {
       best_snr = value;
       best = filter;
     }

@@ -68,7 +68,7 @@ inline Signal noise(std::size_t length, evenkeel::Rng& rng) {
   return out;
 }
 
-inline Signal operator+(const Signal& a, const Signal& b) {
+inline Signal sum(const Signal& a, const Signal& b) {
   Signal out(a);
   for (std::size_t i = 0; i < out.size(); ++i) out[i] += b[i];
   return out;

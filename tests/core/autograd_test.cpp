@@ -72,6 +72,15 @@ BOOST_AUTO_TEST_CASE(a_gradient_that_was_handed_out_is_not_changed_by_other_leav
   check_values(b.grad(), {1});
 }
 
+BOOST_AUTO_TEST_CASE(a_gradient_that_was_passed_in_is_not_changed_by_the_leaf) {
+  Tensor x = leaf({1, 2});
+  const Tensor seed = Tensor::ones({2}, DType::f64);
+  (x + 0.0).backward(seed);
+  (x + 0.0).backward(seed);
+  check_values(x.grad(), {2, 2});
+  check_values(seed, {1, 1});
+}
+
 BOOST_AUTO_TEST_CASE(shared_parts_of_a_graph_are_visited_once_with_all_their_gradients) {
   Tensor x = leaf({3});
   int visits = 0;
@@ -312,6 +321,7 @@ BOOST_AUTO_TEST_CASE(a_hook_may_run_a_backward_of_its_own) {
   Tensor x = leaf({3}), z = leaf({5});
   Tensor y = x * x;
   y.register_hook([&](const Tensor&) {
+    const EnableGradScope enable;
     (z * z).backward();
     return Tensor();
   });
