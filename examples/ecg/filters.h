@@ -2,7 +2,7 @@
 
 // The classical competition: zero-phase Butterworth and notch filters, and the Wiener filter.
 
-#include "ecg/signal.h"
+#include "signal.h"
 
 #include <complex>
 #include <optional>
