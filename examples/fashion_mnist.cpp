@@ -25,7 +25,7 @@ struct Options {
   std::string out = "runs/fashion_mnist";
   std::string load, save;
   std::string optimizer = "adamw";
-  std::int64_t epochs = 3, batch_size = 64, width = 16;
+  std::int64_t epochs = 3, batch_size = 64, width = 12;
   std::optional<double> lr;
   double weight_decay = 0.01;
   int threads = 0;
