@@ -15,8 +15,7 @@ Linear::Linear(const LinearOptions& options, Rng& rng) : options_(options) {
         fmt::format("[Linear] expected in_features and out_features of at least 1, got {} and {}", in, out));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   weight_ = add_parameter("weight", Tensor::uniform({out, in}, -bound, bound, rng, dtype));
-  if (has_bias)
-    bias_ = add_parameter("bias", Tensor::uniform({out}, -bound, bound, rng, dtype));
+  if (has_bias) bias_ = add_parameter("bias", Tensor::uniform({out}, -bound, bound, rng, dtype));
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }

@@ -52,7 +52,8 @@ class Parameter {
     std::string constraint;
     std::optional<double> mup_fan_in;
   };
-  explicit Parameter(Tensor tensor) : data_(std::make_shared<Data>(Data{std::move(tensor), {}, {}, {}, {}})) {}
+  explicit Parameter(Tensor tensor)
+      : data_(std::make_shared<Data>(Data{std::move(tensor), {}, {}, {}, {}})) {}
 
   std::shared_ptr<Data> data_;
 };

@@ -31,8 +31,8 @@ class JsonLines {
 /// last line is passed over. Empty if there is no such file.
 std::vector<std::map<std::string, double>> read_json_lines(const std::string& path);
 
-/// Takes the lines away whose number `key` is above `limit`: what a run wrote after the point to which it goes
-/// back. Nothing happens if there is no such file.
+/// Takes the lines away whose number `key` is above `limit`: what a run wrote after the point to which it
+/// goes back. Nothing happens if there is no such file.
 void cut_json_lines(const std::string& path, const std::string& key, double limit);
 
 }  // namespace evenkeel::report
