@@ -39,6 +39,7 @@ class Pool {
     pieces_ = count;
     function_ = f;
     context_ = c;
+    control_ = _mm_getcsr();
     next_ = 0;
     error_ = nullptr;
     ++generation_;
@@ -82,7 +83,7 @@ class Pool {
       if (stopping_) return;
       ++inside_;
       if (generation_ % 2 != 0) {
-        const detail::FlushDenormals flush;
+        _mm_setcsr(control_);
         work();
       }
       --inside_;
@@ -112,6 +113,7 @@ class Pool {
   std::int64_t pieces_ = 0;
   detail::PieceFunction function_ = nullptr;
   void* context_ = nullptr;
+  unsigned control_ = 0;  ///< the caller's floating-point control: every piece rounds and flushes alike
   std::mutex error_mutex_;
   std::exception_ptr error_;
 };

@@ -3,6 +3,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <thread>
@@ -84,14 +85,21 @@ BOOST_AUTO_TEST_CASE(nested_and_concurrent_calls_finish) {
 
 BOOST_AUTO_TEST_CASE(subnormals_are_flushed_inside_and_only_inside) {
   at_thread_counts([] {
-    std::atomic<int> flushed{0};
-    detail::parallel_for(64, [&](std::int64_t) { flushed += half_of_smallest() == 0; });
-    BOOST_CHECK_EQUAL(flushed, 64);
+    const auto flushed_pieces = [] {
+      std::atomic<int> flushed{0};
+      std::atomic<int> arrived{0};
+      detail::parallel_for(64, [&](std::int64_t) {
+        for (++arrived; arrived < std::min(num_threads(), 2);) std::this_thread::yield();
+        flushed += half_of_smallest() == 0;
+      });
+      return flushed.load();
+    };
+    BOOST_CHECK_EQUAL(flushed_pieces(), 64);
     BOOST_CHECK_GT(half_of_smallest(), 0);
     set_flush_denormals(false);
-    detail::parallel_for(64, [&](std::int64_t) { flushed -= half_of_smallest() == 0; });
+    BOOST_CHECK_EQUAL(flushed_pieces(), 0);
     set_flush_denormals(true);
-    BOOST_CHECK_EQUAL(flushed, 64);
+    BOOST_CHECK_EQUAL(flushed_pieces(), 64);
   });
 }
 
