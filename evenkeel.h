@@ -15,6 +15,7 @@
 #include <evenkeel/core/tensor.h>
 #include <evenkeel/io/checkpoint.h>
 #include <evenkeel/io/dataset.h>
+#include <evenkeel/io/hdf5_dataset.h>
 #include <evenkeel/io/idx.h>
 #include <evenkeel/io/loader.h>
 #include <evenkeel/io/npy.h>

@@ -29,11 +29,15 @@ TensorDataset::TensorDataset(const Tensor& inputs, const Tensor& targets)
 }
 
 Batch TensorDataset::get(std::span<const std::int64_t> indices) const {
-  for (const std::int64_t index : indices)
-    if (index < 0 || index >= size())
-      throw ValueError("[dataset] expected a sample below " + std::to_string(size()) + ", got " +
-                       std::to_string(index));
+  detail::check_indices(indices, size());
   return {gather_rows(data_.inputs, indices), gather_rows(data_.targets, indices)};
+}
+
+void detail::check_indices(std::span<const std::int64_t> indices, std::int64_t size) {
+  for (const std::int64_t index : indices)
+    if (index < 0 || index >= size)
+      throw ValueError("[dataset] expected a sample below " + std::to_string(size) + ", got " +
+                       std::to_string(index));
 }
 
 }  // namespace evenkeel::io

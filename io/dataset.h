@@ -36,4 +36,9 @@ class TensorDataset : public Dataset {
   Batch data_;
 };
 
+namespace detail {
+/// ValueError unless all indices are in 0 … size-1.
+void check_indices(std::span<const std::int64_t> indices, std::int64_t size);
+}  // namespace detail
+
 }  // namespace evenkeel::io

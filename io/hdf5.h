@@ -1,7 +1,8 @@
 #pragma once
 
-// Internal: the only files of the library that call the HDF5 C API, and not part of evenkeel.h. HDF5 builds
-// files in memory and reads them from memory; it never writes to the disk (docs/checkpoint-format.md).
+// Internal, not part of evenkeel.h: io/hdf5*.cpp are the only files of the library that call the HDF5 C API.
+// HDF5 builds files in memory and reads them from memory (docs/checkpoint-format.md); it reads data sets from
+// the disk, and never writes to it.
 
 #include <evenkeel/core/tensor.h>
 
@@ -12,6 +13,10 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#ifndef H5_HAVE_THREADSAFE
+#error "HDF5 is called from several threads: it must have been configured with --enable-threadsafe"
+#endif
 
 namespace evenkeel::io::detail {
 
