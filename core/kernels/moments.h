@@ -41,10 +41,27 @@ T sum_lanes(std::int64_t n, F&& f) {
   return lanes[0];
 }
 
+/// Moments of n < kMomentLanes elements, in double: where a norm divides by the deviation of a few elements,
+/// rounding counts most, and there are no vectors to gain from.
+template <class T>
+Moments moments_of_few(const T* x, std::int64_t n) {
+  if (n == 0) return {};
+  const double count = static_cast<double>(n);
+  double sum = 0, deviation = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
+  const double mean = sum / count;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double difference = static_cast<double>(x[i]) - mean;
+    deviation += difference * difference;
+  }
+  return {count, mean, deviation};
+}
+
 /// Moments of n neighbouring elements: by blocks that stay in the L1 cache, first the block's mean, then the
 /// deviations from it.
 template <class T>
 Moments moments_of(const T* x, std::int64_t n) {
+  if (n < kMomentLanes) return moments_of_few(x, n);
   Moments all;
   for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
     const std::int64_t count = std::min(kMomentBlock, n - begin);
@@ -72,10 +89,18 @@ struct GradientSums {
   }
 };
 
-/// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n).
+/// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n); in double if there are only a few.
 template <class T, class G>
 GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean) {
   GradientSums all;
+  if (n < kMomentLanes) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double g = static_cast<double>(gy(i));
+      all.gradient += g;
+      all.product += g * (static_cast<double>(x[i]) - static_cast<double>(mean));
+    }
+    return all;
+  }
   for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
     const std::int64_t end = std::min(begin + kMomentBlock, n);
     T plain[kMomentLanes] = {};

@@ -86,10 +86,7 @@ BOOST_AUTO_TEST_CASE(tiny_networks_agree_with_the_oracle) {
   int count = 0;
   for (const GoldenCase& golden : read_golden("unet.h5")) {
     if (golden.op == "preset") continue;
-    BOOST_TEST_CONTEXT(golden.name) {
-      // Up to 20 norms in a chain amplify f32's rounding.
-      check_layer(golden, 2e-5);
-    }
+    BOOST_TEST_CONTEXT(golden.name) { check_layer(golden); }
     ++count;
   }
   BOOST_TEST(count == 198);
