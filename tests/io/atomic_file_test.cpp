@@ -2,12 +2,14 @@
 #include <evenkeel/io/atomic_file.h>
 
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <boost/test/unit_test.hpp>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -38,6 +40,40 @@ std::string error_of_saving(const std::string& path, const std::vector<std::byte
   }
   return {};
 }
+
+/// While it lives, root has only the rights of "nobody"; nothing changes for other users.
+class CommonUser {
+ public:
+  CommonUser() { BOOST_REQUIRE(!is_root_ || ::seteuid(65534) == 0); }
+  ~CommonUser() {
+    if (is_root_) ::seteuid(0);
+  }
+  CommonUser(const CommonUser&) = delete;
+  CommonUser& operator=(const CommonUser&) = delete;
+
+ private:
+  bool is_root_ = ::geteuid() == 0;
+};
+
+/// While it lives, the system lets no file grow beyond `bytes`.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{bytes, old_.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit old_{};
+};
 
 }  // namespace
 
@@ -120,12 +156,24 @@ BOOST_AUTO_TEST_CASE(what_the_system_forbids_is_an_error_with_its_reason) {
   BOOST_TEST(folder.file_count() == 1u);
   BOOST_CHECK_THROW(ek::io::read_file(folder / "none"), ek::FileError);
   BOOST_CHECK_THROW(ek::io::read_file(folder / "sub"), ek::FileError);
-  if (::geteuid() == 0) {
-    BOOST_TEST_MESSAGE("SKIP: root may write to a folder without write permission");
-    return;
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_without_write_permission_is_an_error_and_stays_as_it_is) {
+  const TempFolder folder;
+  const std::string path = folder / "sub/a";
+  std::filesystem::create_directory(folder / "sub");
+  ek::io::write_file_atomically(path, kOld);
+  ::chmod(folder.path().c_str(), 0755);
+  ::chmod((folder / "sub").c_str(), 0555);
+  std::string error;
+  {
+    const CommonUser user;
+    error = error_of_saving(path, kNew);
   }
-  ::chmod((folder / "sub").c_str(), 0500);
-  BOOST_TEST(error_of_saving(folder / "sub/a", kNew).find("Permission denied") != std::string::npos);
+  ::chmod((folder / "sub").c_str(), 0755);
+  BOOST_TEST(error.find("Permission denied") != std::string::npos, error);
+  BOOST_TEST((ek::io::read_file(path) == kOld));
+  BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder / "sub"), {}) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(permissions_of_the_old_file_are_kept) {
@@ -139,7 +187,7 @@ BOOST_AUTO_TEST_CASE(permissions_of_the_old_file_are_kept) {
   BOOST_TEST((status.st_mode & 07777) == 0640u);
 }
 
-BOOST_AUTO_TEST_CASE(a_full_disk_leaves_the_old_file_whole) {
+BOOST_AUTO_TEST_CASE(a_full_file_system_leaves_the_old_file_whole) {
   const TempFolder folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
     BOOST_TEST_MESSAGE("SKIP: mounting a small tmpfs is not allowed here: " << std::strerror(errno));
@@ -154,6 +202,20 @@ BOOST_AUTO_TEST_CASE(a_full_disk_leaves_the_old_file_whole) {
   BOOST_TEST(error.find(std::strerror(ENOSPC)) != std::string::npos, error);
   BOOST_TEST(old_is_whole);
   BOOST_TEST(files == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_is_full_half_way_leaves_the_old_file_whole) {
+  const TempFolder folder;
+  const std::string path = folder / "a";
+  ek::io::write_file_atomically(path, kOld);
+  std::string error;
+  {
+    const FileSizeLimit limit(kOld.size() + 1000);  // reached within the only write
+    error = error_of_saving(path, kNew);
+  }
+  BOOST_TEST(error.find(std::strerror(EFBIG)) != std::string::npos, error);
+  BOOST_TEST((ek::io::read_file(path) == kOld));
+  BOOST_TEST(folder.file_count() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(threads_that_save_to_one_path_leave_one_whole_file) {
