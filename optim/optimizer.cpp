@@ -113,8 +113,17 @@ void Optimizer::zero_grad() {
   });
 }
 
-void Optimizer::set_lr_factor(double factor) {
-  for (Group& group : groups_) group.lr = group.base_lr * factor;
+LrFactor::LrFactor(Optimizer& optimizer) : optimizer_(&optimizer), value_(std::make_shared<double>(1)) {
+  std::erase_if(optimizer.lr_factors_, [](const auto& factor) { return factor.expired(); });
+  optimizer.lr_factors_.push_back(value_);
+}
+
+void LrFactor::set(double factor) {
+  *value_ = factor;
+  double product = 1;
+  for (const auto& other : optimizer_->lr_factors_)
+    if (const auto alive = other.lock()) product *= *alive;
+  for (Optimizer::Group& group : optimizer_->groups_) group.lr = group.base_lr * product;
 }
 
 StateDict Optimizer::state() const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -47,7 +48,7 @@ class Optimizer {
     std::vector<nn::NamedParameter> parameters;
     std::vector<double> lr_scales;  ///< one a parameter
     double base_lr = 0;             ///< what schedules multiply
-    double lr = 0;                  ///< the rate now
+    double lr = 0;                  ///< the rate now: base_lr · all LrFactors
     double weight_decay = 0;
     bool independent_weight_decay = false;
   };
@@ -63,9 +64,6 @@ class Optimizer {
 
   std::vector<Group>& groups() { return groups_; }
   const std::vector<Group>& groups() const { return groups_; }
-  /// Sets every group's rate to factor · base rate.
-  void set_lr_factor(double factor);
-
   /// All that the next steps depend on: "<parameter>.exp_avg", "<parameter>.step", "group.0.lr", …. The
   /// tensors are copies.
   StateDict state() const;
@@ -104,6 +102,7 @@ class Optimizer {
   virtual void update(const Rates& rates, Slot& slot, Tensor& parameter, const Tensor& gradient) = 0;
 
  private:
+  friend class LrFactor;
   template <class F>
   void visit(F&& f);
   void make_buffers(std::size_t group, Slot& slot, const Tensor& parameter) const;
@@ -111,6 +110,22 @@ class Optimizer {
   StepRule rule_;
   std::vector<Group> groups_;
   std::vector<std::vector<Slot>> slots_;  // as groups_[g].parameters
+  std::vector<std::weak_ptr<const double>> lr_factors_;
+};
+
+/// What one schedule contributes to an optimiser's rates, from its making to its end: base rate · the product
+/// of all factors. So several schedules work together, in whatever order they step or are restored.
+class LrFactor {
+ public:
+  /// 1 at first. `optimizer` must outlive this.
+  explicit LrFactor(Optimizer& optimizer);
+  /// Sets every group's rate anew.
+  void set(double factor);
+  double value() const { return *value_; }
+
+ private:
+  Optimizer* optimizer_;
+  std::shared_ptr<double> value_;
 };
 
 namespace detail {

@@ -91,14 +91,14 @@ ScheduleFunction sequential_lr(std::vector<ScheduleFunction> parts, std::vector<
   };
 }
 
-LRScheduler::LRScheduler(Optimizer& optimizer, ScheduleFunction factor)
-    : optimizer_(&optimizer), factor_(std::move(factor)) {
-  optimizer_->set_lr_factor(factor_(0));
+LRScheduler::LRScheduler(Optimizer& optimizer, ScheduleFunction function)
+    : function_(std::move(function)), factor_(optimizer) {
+  factor_.set(function_(0));
 }
 
 void LRScheduler::step() {
   ++steps_;
-  optimizer_->set_lr_factor(factor_(steps_));
+  factor_.set(function_(steps_));
 }
 
 StateDict LRScheduler::state() const {
@@ -109,13 +109,11 @@ StateDict LRScheduler::state() const {
 
 void LRScheduler::load_state(const StateDict& state) {
   steps_ = detail::get_count(state, "steps");
-  optimizer_->set_lr_factor(factor_(steps_));
+  factor_.set(function_(steps_));
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)
-    : optimizer_(&optimizer),
-      options_(options),
-      best_(options.mode == PlateauMode::min ? HUGE_VAL : -HUGE_VAL) {
+    : options_(options), factor_(optimizer), best_(options.mode == PlateauMode::min ? HUGE_VAL : -HUGE_VAL) {
   detail::check_range("ReduceLROnPlateau", "factor", options.factor, 0, 1);
 }
 
@@ -141,15 +139,13 @@ void ReduceLROnPlateau::step(double metric) {
   if (bad_steps_ <= options_.patience) return;
   cooldown_left_ = options_.cooldown;
   bad_steps_ = 0;
-  const double reduced = std::max(current_ * options_.factor, options_.min_factor);
-  if (current_ - reduced <= options_.eps) return;
-  current_ = reduced;
-  optimizer_->set_lr_factor(current_);
+  const double reduced = std::max(factor() * options_.factor, options_.min_factor);
+  if (factor() - reduced > options_.eps) factor_.set(reduced);
 }
 
 StateDict ReduceLROnPlateau::state() const {
   StateDict state;
-  detail::put(state, "factor", current_);
+  detail::put(state, "factor", factor());
   detail::put(state, "best", best_);
   detail::put(state, "bad_steps", bad_steps_);
   detail::put(state, "cooldown_left", cooldown_left_);
@@ -157,13 +153,12 @@ StateDict ReduceLROnPlateau::state() const {
 }
 
 void ReduceLROnPlateau::load_state(const StateDict& state) {
-  const double current = detail::get_number(state, "factor"), best = detail::get_number(state, "best");
+  const double factor = detail::get_number(state, "factor"), best = detail::get_number(state, "best");
   const std::int64_t bad = detail::get_count(state, "bad_steps");
   cooldown_left_ = detail::get_count(state, "cooldown_left");
-  current_ = current;
   best_ = best;
   bad_steps_ = bad;
-  optimizer_->set_lr_factor(current_);
+  factor_.set(factor);
 }
 
 }  // namespace evenkeel::optim

@@ -53,23 +53,23 @@ ScheduleFunction one_cycle_lr(const OneCycleLROptions& options);
 /// parts[i] from step milestones[i-1] on, each counting from 0 again; one milestone less than parts.
 ScheduleFunction sequential_lr(std::vector<ScheduleFunction> parts, std::vector<std::int64_t> milestones);
 
-/// Drives an optimiser's rates by a ScheduleFunction.
+/// Multiplies an optimiser's rates by a ScheduleFunction; by several, if several drive one optimiser.
 class LRScheduler {
  public:
   /// Sets the rates of step 0. `optimizer` must outlive the scheduler.
-  LRScheduler(Optimizer& optimizer, ScheduleFunction factor);
+  LRScheduler(Optimizer& optimizer, ScheduleFunction function);
 
   /// To be called after each optimizer.step().
   void step();
   std::int64_t steps() const { return steps_; }
-  double factor() const { return factor_(steps_); }
+  double factor() const { return factor_.value(); }
 
   StateDict state() const;
   void load_state(const StateDict& state);
 
  private:
-  Optimizer* optimizer_;
-  ScheduleFunction factor_;
+  ScheduleFunction function_;
+  LrFactor factor_;
   std::int64_t steps_ = 0;
 };
 
@@ -94,7 +94,7 @@ class ReduceLROnPlateau {
 
   /// ValueError for a metric that is NaN.
   void step(double metric);
-  double factor() const { return current_; }
+  double factor() const { return factor_.value(); }
 
   StateDict state() const;
   void load_state(const StateDict& state);
@@ -102,9 +102,8 @@ class ReduceLROnPlateau {
  private:
   bool is_better(double metric) const;
 
-  Optimizer* optimizer_;
   ReduceLROnPlateauOptions options_;
-  double current_ = 1;
+  LrFactor factor_;
   double best_;
   std::int64_t bad_steps_ = 0, cooldown_left_ = 0;
 };

@@ -116,6 +116,40 @@ BOOST_AUTO_TEST_CASE(a_restored_run_has_the_same_state_and_goes_on_the_same) {
   BOOST_TEST((other.state() == run.state()));
 }
 
+BOOST_AUTO_TEST_CASE(two_schedules_of_one_optimiser_are_restored_in_any_order) {
+  const TempFolder folder;
+  struct TwoSchedules : Run {
+    explicit TwoSchedules(bool plateau_first = true) : plateau(adam, {.factor = 0.3, .patience = 1}) {
+      if (plateau_first) all.add("plateau", plateau);
+      all.add("schedule", schedule);
+      all.add("optimizer", adam);
+      if (!plateau_first) all.add("plateau", plateau);
+    }
+    /// The rates of some more steps; the plateau sees no progress.
+    std::vector<double> rates(int count) {
+      std::vector<double> seen;
+      for (; count > 0; --count) {
+        train(1);
+        if (step % 2 == 0) plateau.step(1);
+        seen.push_back(adam.groups()[0].lr);
+      }
+      return seen;
+    }
+    ek::optim::ReduceLROnPlateau plateau;
+    Checkpoint all;
+  };
+  for (const bool plateau_first : {true, false})
+    for (int cut = 1; cut < 12; ++cut) {
+      TwoSchedules run, other(plateau_first);
+      run.rates(cut);
+      run.all.save(folder / "run.h5");
+      other.step = run.step;
+      other.all.load(folder / "run.h5");
+      BOOST_TEST(other.adam.groups()[0].lr == run.adam.groups()[0].lr);
+      BOOST_TEST(other.rates(10) == run.rates(10));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_new_process_goes_on_to_the_bit) {
   const TempFolder folder;
   const int last = 17;  // two epochs of six batches, and a part of the third

@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(decay_is_free_of_the_rate_and_schedules_multiply_it) {
   ParameterBag bag;
   Tensor w = bag.put("w", Tensor::ones({4, 9}, DType::f64), MupType::weight);
   optim::AdamW adam(optim::mup(bag.named_parameters()), {.lr = 0.6, .weight_decay = 0.1});
-  adam.set_lr_factor(0.5);
+  optim::LrFactor(adam).set(0.5);
   w.set_grad(Tensor::zeros({4, 9}, DType::f64));
   adam.step();
   test::check_close(w.detach(), Tensor::full({4, 9}, 0.95, DType::f64), 1e-15);

@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_parameter_has_its_own_scale_and_decay_can_be_free_of_the_
                  {.lr = 0.1});
   a.set_grad(Tensor::ones({1}, DType::f64));
   b.set_grad(Tensor::ones({1}, DType::f64));
-  sgd.set_lr_factor(0.5);
+  optim::LrFactor(sgd).set(0.5);
   sgd.step();
   BOOST_TEST(a.item() == 1 - 0.5 * (0.1 * 0.25 * 1 + 0.01), boost::test_tools::tolerance(1e-15));
   BOOST_TEST(b.item() == 1);  // a rate of 0 stands still: no division by it
@@ -199,7 +199,7 @@ void check_resume(const Options& options) {
     }
   };
   steps(net, optimizer, 0, 4);
-  optimizer.set_lr_factor(0.3);
+  optim::LrFactor(optimizer).set(0.3);
   for (std::size_t i = 0; i < net.parameters().size(); ++i)
     Tensor(copy.parameters()[i].tensor()).copy_(net.parameters()[i]);
   const optim::StateDict state = optimizer.state();

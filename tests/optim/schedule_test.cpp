@@ -119,6 +119,28 @@ BOOST_AUTO_TEST_CASE(a_schedule_multiplies_the_base_rate_of_each_group) {
   BOOST_TEST(sgd.groups()[1].base_lr == 0.1);
 }
 
+BOOST_AUTO_TEST_CASE(schedules_of_one_optimiser_multiply_its_rate_for_as_long_as_they_live) {
+  Problem problem(0.5);
+  optim::LRScheduler steps(problem.optimizer, optim::step_lr({.step_size = 2, .gamma = 0.5}));
+  {
+    optim::LRScheduler warm_up(problem.optimizer, optim::linear_lr({.start_factor = 0.25, .total_iters = 3}));
+    BOOST_TEST(problem.lr() == 0.5 * 0.25);
+    warm_up.step();
+    steps.step();
+    BOOST_TEST(problem.lr() == 0.5 * 0.5);
+    steps.step();
+    BOOST_TEST(problem.lr() == 0.5 * 0.5 * 0.5);
+    warm_up.step();
+    BOOST_TEST(problem.lr() == 0.5 * 0.5 * 0.75);
+  }
+  steps.step();
+  BOOST_TEST(problem.lr() == 0.5 * 0.5);
+  optim::ReduceLROnPlateau plateau(problem.optimizer, {.factor = 0.1, .patience = 0});
+  for (int i = 0; i < 2; ++i) plateau.step(1);
+  BOOST_TEST(plateau.factor() == 0.1);
+  BOOST_TEST(problem.lr() == 0.5 * (0.5 * 0.1));
+}
+
 BOOST_AUTO_TEST_CASE(a_loaded_schedule_goes_on_where_the_saved_one_was) {
   const auto cosine = optim::cosine_annealing_lr({.T_max = 20, .min_factor = 0.1});
   Problem one(0.1), other(0.1);
