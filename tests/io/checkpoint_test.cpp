@@ -2,6 +2,7 @@
 #include <evenkeel/core/ops.h>
 #include <evenkeel/io/atomic_file.h>
 #include <evenkeel/io/checkpoint.h>
+#include <evenkeel/io/hdf5.h>
 #include <evenkeel/io/loader.h>
 #include <evenkeel/io/sealed_file.h>
 #include <evenkeel/io/weights.h>
@@ -114,6 +115,25 @@ BOOST_AUTO_TEST_CASE(a_restored_run_has_the_same_state_and_goes_on_the_same) {
   other.train(9);
   BOOST_TEST(other.step == 16);
   BOOST_TEST((other.state() == run.state()));
+}
+
+BOOST_AUTO_TEST_CASE(random_streams_of_layers_are_saved_and_restored) {
+  const TempFolder folder;
+  const std::string path = folder / "run.h5";
+  Run run, other;
+  run.train(3);
+  run.checkpoint.save(path);
+  const ek::io::detail::Hdf5Reader reader(ek::io::read_file(path), path);
+  BOOST_TEST(
+      (reader.names("/model").datasets == std::vector<std::string>{"0.bias", "0.weight", "1.rng_state"}));
+  const auto stream = [](const Run& of) {
+    return of.net.named_buffers().at(0).tensor.to_vector<std::int64_t>();
+  };
+  BOOST_TEST(stream(other) != stream(run));
+  other.checkpoint.load(path);
+  BOOST_TEST(stream(other) == stream(run));
+  const Tensor ones = Tensor::ones({4, 2});
+  BOOST_TEST(other.net(ones).detach().to_vector<float>() == run.net(ones).detach().to_vector<float>());
 }
 
 BOOST_AUTO_TEST_CASE(two_schedules_of_one_optimiser_are_restored_in_any_order) {
