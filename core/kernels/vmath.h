@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 
 /// exp, log, tanh, erf and sigmoid without branches or calls in f32, so that a plain loop over them
 /// vectorises; within 3 ulp over the whole range, with the library's results for infinities and NaN. f64 is
@@ -18,8 +19,13 @@ inline double sigmoid(double x) {
   const double e = std::exp(-std::fabs(x));
   return (x < 0 ? e : 1.0) / (1 + e);
 }
+/// φ(0), the peak of the normal density.
+constexpr double kNormalPeak = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
 /// Φ(x), the normal distribution function, to full relative accuracy in the left tail.
 inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
+/// x·Φ(x) and its slope, Φ(x) + x·φ(x).
+inline double gelu(double x) { return x * normal_cdf(x); }
+inline double gelu_slope(double x) { return normal_cdf(x) + x * kNormalPeak * exp(-0.5 * x * x); }
 
 namespace detail {
 
@@ -109,14 +115,42 @@ inline float erf(float x) {
   return x != x ? x : value;
 }
 
-/// Φ(-|x|) = t·P(t)·exp(-x²/2), t = 1 / (1 + |x| / 2.5): a Chebyshev fit of P over 0 ≤ |x| ≤ 14.5, where the
+namespace detail {
+
+/// Φ(-size) / exp(-size²/2) = t·P(t), t = 1 / (1 + size / 2.5): a Chebyshev fit of P up to 14.5, where the
 /// tail leaves the range of float.
-inline float normal_cdf(float x) {
+inline float normal_tail_ratio(float size) {
   constexpr float kTail[] = {0.1595751047f, 0.1596462578f,  0.1329538375f, 0.0923419148f,  -0.0301418658f,
                              0.1263134032f, -0.3829748929f, 0.3895038068f, -0.1800590307f, 0.0328414999f};
-  const float size = std::fabs(x) > 14.5f ? 14.5f : std::fabs(x);
   const float t = 1.0f / (1.0f + 0.4f * size);
-  const float tail = t * detail::polynomial(kTail, t) * exp(-0.5f * size * size);
+  return t * polynomial(kTail, t);
+}
+
+inline float normal_size(float x) { return std::fabs(x) > 14.5f ? 14.5f : std::fabs(x); }
+
+}  // namespace detail
+
+inline float normal_cdf(float x) {
+  const float size = detail::normal_size(x);
+  const float tail = detail::normal_tail_ratio(size) * exp(-0.5f * size * size);
+  const float value = x < 0.0f ? tail : 1.0f - tail;
+  return x != x ? x : value;
+}
+
+// The tails of x·Φ(x) and of its slope are within the range of float where Φ(x) is not any more: the factor
+// exp(-x²/2) comes last.
+
+inline float gelu(float x) {
+  const float size = detail::normal_size(x);
+  const float tail = size * detail::normal_tail_ratio(size) * exp(-0.5f * size * size);
+  const float value = x < 0.0f ? -tail : x - tail;
+  return x != x ? x : value;
+}
+
+inline float gelu_slope(float x) {
+  const float size = detail::normal_size(x);
+  const float tail =
+      (detail::normal_tail_ratio(size) - size * static_cast<float>(kNormalPeak)) * exp(-0.5f * size * size);
   const float value = x < 0.0f ? tail : 1.0f - tail;
   return x != x ? x : value;
 }

@@ -134,28 +134,23 @@ struct Silu {
   }
 };
 
-/// φ(0), the peak of the normal density.
-constexpr double kNormalPeak = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
-
-auto normal_density(auto x) {
-  using T = decltype(x);
-  return T(kNormalPeak) * vmath::exp(T(-0.5) * x * x);
-}
-
 /// Φ(x), the normal distribution function.
 struct NormalCdf {
   static constexpr auto name = "normal_cdf";
   static constexpr auto reads = Reads::input;
   static auto f(auto x) { return vmath::normal_cdf(x); }
-  static auto df(auto x) { return normal_density(x); }
-  static Tensor slope(const Tensor& x) { return kNormalPeak * exp(-0.5 * (x * x)); }
+  static auto df(auto x) {
+    using T = decltype(x);
+    return T(vmath::kNormalPeak) * vmath::exp(T(-0.5) * x * x);
+  }
+  static Tensor slope(const Tensor& x) { return vmath::kNormalPeak * exp(-0.5 * (x * x)); }
 };
 
 struct Gelu {
   static constexpr auto name = "gelu";
   static constexpr auto reads = Reads::input;
-  static auto f(auto x) { return x * vmath::normal_cdf(x); }
-  static auto df(auto x) { return vmath::normal_cdf(x) + x * normal_density(x); }
+  static auto f(auto x) { return vmath::gelu(x); }
+  static auto df(auto x) { return vmath::gelu_slope(x); }
   static Tensor slope(const Tensor& x) { return elementwise<NormalCdf>(x) + x * NormalCdf::slope(x); }
 };
 

@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <numbers>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -51,12 +52,20 @@ Tensor wide_range() {
 double worst_relative(const Tensor& got, const std::vector<double>& expected) {
   double worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (std::abs(expected[i]) < 1e-36)
-      continue;  // a factor may be below the normal numbers of f32, flushed to 0
+    if (std::abs(expected[i]) < 1e-37) continue;  // f32 has no normal numbers there
     const double value = got.to(DType::f64).data<double>()[i];
     worst = std::max(worst, std::abs(value - expected[i]) / std::abs(expected[i]));
   }
   return worst;
+}
+
+double normal_cdf(double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); }
+
+Tensor slope_of_gelu(const Tensor& x) {
+  Tensor leaf = x.clone();
+  leaf.set_requires_grad();
+  sum(gelu(leaf)).backward();
+  return leaf.grad();
 }
 
 }  // namespace
@@ -82,8 +91,10 @@ BOOST_AUTO_TEST_CASE(every_element_is_right_over_the_whole_range) {
   check("silu", silu,
         [](double v) { return v < 0 ? v * std::exp(v) / (1 + std::exp(v)) : v / (1 + std::exp(-v)); });
   check(
-      "gelu", [](const Tensor& t) { return gelu(t); },
-      [](double v) { return v * 0.5 * std::erfc(-v * std::sqrt(0.5)); });
+      "gelu", [](const Tensor& t) { return gelu(t); }, [](double v) { return v * normal_cdf(v); });
+  check("slope of gelu", slope_of_gelu, [](double v) {
+    return normal_cdf(v) + v * std::exp(-0.5 * v * v) / std::sqrt(2 * std::numbers::pi);
+  });
 }
 
 BOOST_AUTO_TEST_CASE(the_slopes_at_zero_of_relu_and_abs_are_zero) {
