@@ -38,6 +38,7 @@ struct BarChart {
   std::string y_label = {};
   std::vector<std::string> categories = {};
   std::vector<Bars> bars = {};
+  Scale y_scale = Scale::linear;  ///< bars start at 0; on a log axis at 1
 };
 
 /// A matrix as coloured cells, with their numbers: a confusion matrix.

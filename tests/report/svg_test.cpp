@@ -61,9 +61,9 @@ BOOST_AUTO_TEST_CASE(a_heat_map_writes_the_number_of_every_cell) {
   BOOST_TEST(count(text, ">6.00<") == 1);
 }
 
-BOOST_AUTO_TEST_CASE(bars_below_zero_hang_from_the_axis) {
-  const std::string text =
-      svg({BarChart{.categories = {"up", "down"}, .bars = {{"speed", {2, -2}}}}}, {.panel_width = 300});
+/// The bars of a chart of two, one up and one down, must meet where they start and be equally long.
+void check_bars_up_and_down(const BarChart& chart) {
+  const std::string text = svg({chart}, {.panel_width = 300});
   const std::regex bar(
       "<rect x=\"[0-9.]+\" y=\"([0-9.]+)\" width=\"[0-9.]+\" height=\"([0-9.]+)\" fill=\"#0072b2\"");
   std::vector<double> y, height;
@@ -73,6 +73,16 @@ BOOST_AUTO_TEST_CASE(bars_below_zero_hang_from_the_axis) {
   }
   BOOST_REQUIRE(y.size() == 3u);  // the legend's square, then the bars
   BOOST_TEST(y[1] + height[1] == y[2], boost::test_tools::tolerance(0.01));
+  BOOST_TEST(height[1] == height[2], boost::test_tools::tolerance(0.01));
+}
+
+BOOST_AUTO_TEST_CASE(bars_below_zero_hang_from_the_axis) {
+  check_bars_up_and_down({.categories = {"up", "down"}, .bars = {{"speed", {2, -2}}}});
+}
+
+BOOST_AUTO_TEST_CASE(on_a_log_axis_bars_start_at_one) {
+  check_bars_up_and_down(
+      {.categories = {"up", "down"}, .bars = {{"speed", {2, 0.5}}}, .y_scale = Scale::log});
 }
 
 BOOST_AUTO_TEST_CASE(panels_stand_side_by_side_or_in_rows) {
