@@ -1,115 +1,178 @@
-// Times layers and training steps (bench/cases.json).
-//   layers [--threads N] [--only TEXT]   a table: time, GFLOP/s, share of this machine's SGEMM peak
-//   layers --serve                       answers requests, one line of JSON each; bench/compare.py asks them
+#include "layers.h"
 
-#include "layer_cases.h"
+#include <evenkeel/evenkeel.h>
 
-#include <evenkeel/core/build_info.h>
-#include <evenkeel/core/kernels/gemm.h>
-#include <evenkeel/core/parallel.h>
+#include <map>
+#include <string>
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <vector>
+namespace evenkeel::bench {
 
 namespace {
 
-using namespace evenkeel;
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+Axes axes(const json& entry, const char* option, Axes otherwise) {
+  if (!entry.contains(option)) return otherwise;
+  const auto numbers = entry[option].get<std::vector<std::int64_t>>();
+  return Axes(std::span<const std::int64_t>(numbers));
 }
 
-struct Timing {
-  double ms;
-  std::size_t runs;
+int spatial_rank(const json& entry) { return input_shape(entry).rank() - 2; }
+std::int64_t channels(const json& entry) { return input_shape(entry)[1]; }
+
+template <template <int> class Layer, class... Arguments>
+std::unique_ptr<nn::Module> ranked(const json& entry, Arguments&&... arguments) {
+  const int rank = spatial_rank(entry);
+  if (rank == 1) return std::make_unique<Layer<1>>(arguments...);
+  if (rank == 2) return std::make_unique<Layer<2>>(arguments...);
+  return std::make_unique<Layer<3>>(arguments...);
+}
+
+std::unique_ptr<nn::Module> make_conv(const json& entry) {
+  return ranked<nn::Conv>(entry,
+                          nn::ConvOptions{.in_channels = channels(entry),
+                                          .out_channels = entry["out"],
+                                          .kernel_size = axes(entry, "kernel", 1),
+                                          .stride = axes(entry, "stride", 1),
+                                          .padding = axes(entry, "padding", 0),
+                                          .dilation = axes(entry, "dilation", 1),
+                                          .groups = entry.value("groups", 1)},
+                          rng());
+}
+
+std::unique_ptr<nn::Module> make_conv_transpose(const json& entry) {
+  return ranked<nn::ConvTranspose>(entry,
+                                   nn::ConvTransposeOptions{.in_channels = channels(entry),
+                                                            .out_channels = entry["out"],
+                                                            .kernel_size = axes(entry, "kernel", 1),
+                                                            .stride = axes(entry, "stride", 1),
+                                                            .padding = axes(entry, "padding", 0),
+                                                            .groups = entry.value("groups", 1)},
+                                   rng());
+}
+
+template <template <int> class Block>
+std::unique_ptr<nn::Module> make_block(const json& entry) {
+  const bool up = entry.value("scaler", "down") == "up";
+  return ranked<Block>(entry,
+                       nn::ConvModernOptions{.in_planes = channels(entry),
+                                             .out_planes = entry["out"],
+                                             .stride = axes(entry, "stride", 1),
+                                             .scaler = up ? nn::Scaler::up : nn::Scaler::down},
+                       rng());
+}
+
+std::unique_ptr<nn::Module> make_upsample(const json& entry) {
+  constexpr InterpolationMode kLinear[] = {InterpolationMode::linear, InterpolationMode::bilinear,
+                                           InterpolationMode::trilinear};
+  const bool nearest = entry["mode"] == "nearest";
+  return std::make_unique<nn::Upsample>(
+      nn::UpsampleOptions{.scale_factor = 2,
+                          .mode = nearest ? InterpolationMode::nearest : kLinear[spatial_rank(entry) - 1],
+                          .align_corners = !nearest});
+}
+
+using Loss = Tensor (*)(const Tensor& x, const Tensor& target);
+
+std::unique_ptr<nn::Module> make_loss(const json& entry, Loss loss) {
+  const Tensor target = Tensor::uniform(input_shape(entry), 0, 1, rng());
+  return std::make_unique<Function>([=](const Tensor& x) { return loss(x, target); });
+}
+
+std::unique_ptr<nn::Module> make_cross_entropy(const json& entry) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < input_shape(entry)[0]; ++i) labels.push_back(i % channels(entry));
+  const Tensor target = Tensor::from(labels, {input_shape(entry)[0]});
+  return std::make_unique<Function>([=](const Tensor& x) { return cross_entropy(x, target); });
+}
+
+/// What the graph costs: ops so small that their work is nothing beside it.
+std::unique_ptr<nn::Module> make_chain(const json&) {
+  return std::make_unique<Function>([](const Tensor& x) {
+    Tensor y = x;
+    for (int i = 0; i < 500; ++i) y = relu(y * 1.001);
+    return y;
+  });
+}
+
+template <class Layer>
+std::unique_ptr<nn::Module> plain(const json&) {
+  return std::make_unique<Layer>();
+}
+
+using Maker = std::function<std::unique_ptr<nn::Module>(const json&)>;
+
+const std::map<std::string, Maker> kMakers{
+    {"conv", make_conv},
+    {"conv_transpose", make_conv_transpose},
+    {"ConvModern", make_block<nn::ConvModern>},
+    {"BlockPlain", make_block<nn::BlockPlain>},
+    {"BlockBottleneck", make_block<nn::BlockBottleneck>},
+    {"BatchNorm",
+     [](const json& e) {
+       return ranked<nn::BatchNorm>(e, nn::BatchNormOptions{.num_features = channels(e)});
+     }},
+    {"InstanceNorm",
+     [](const json& e) {
+       return ranked<nn::InstanceNorm>(e,
+                                       nn::InstanceNormOptions{.num_features = channels(e), .affine = true});
+     }},
+    {"LayerNorm",
+     [](const json& e) {
+       return std::make_unique<nn::LayerNorm>(nn::LayerNormOptions{.normalized_shape = {channels(e)}});
+     }},
+    {"RMSNorm",
+     [](const json& e) {
+       return std::make_unique<nn::RMSNorm>(nn::RMSNormOptions{.normalized_shape = {channels(e)}});
+     }},
+    {"ReLU", plain<nn::ReLU>},
+    {"GELU", plain<nn::GELU>},
+    {"SiLU", plain<nn::SiLU>},
+    {"Sigmoid", plain<nn::Sigmoid>},
+    {"Tanh", plain<nn::Tanh>},
+    {"PReLU",
+     [](const json& e) {
+       return std::make_unique<nn::PReLU>(nn::PReLUOptions{.num_parameters = channels(e)});
+     }},
+    {"Softmax", [](const json&) { return std::make_unique<nn::Softmax>(-1); }},
+    {"LogSoftmax", [](const json&) { return std::make_unique<nn::LogSoftmax>(-1); }},
+    {"MaxPool",
+     [](const json& e) {
+       return std::make_unique<nn::detail::MaxPool>(
+           spatial_rank(e),
+           MaxPoolOptions{.kernel_size = axes(e, "kernel", 1), .stride = axes(e, "stride", Axes())});
+     }},
+    {"AvgPool",
+     [](const json& e) {
+       return std::make_unique<nn::detail::AvgPool>(spatial_rank(e),
+                                                    AvgPoolOptions{.kernel_size = axes(e, "kernel", 1)});
+     }},
+    {"AdaptiveAvgPool",
+     [](const json& e) { return std::make_unique<nn::detail::AdaptiveAvgPool>(spatial_rank(e), Axes(1)); }},
+    {"Upsample", make_upsample},
+    {"Linear",
+     [](const json& e) {
+       return std::make_unique<nn::Linear>(
+           nn::LinearOptions{.in_features = channels(e), .out_features = e["out"]}, rng());
+     }},
+    {"CrossEntropy", make_cross_entropy},
+    {"MSE", [](const json& e) { return make_loss(e, [](auto& x, auto& t) { return mse_loss(x, t); }); }},
+    {"L1", [](const json& e) { return make_loss(e, [](auto& x, auto& t) { return l1_loss(x, t); }); }},
+    {"Huber", [](const json& e) { return make_loss(e, [](auto& x, auto& t) { return huber_loss(x, t); }); }},
+    {"BCEWithLogits",
+     [](const json& e) { return make_loss(e, [](auto& x, auto& t) { return bce_with_logits(x, t); }); }},
+    {"Chain", make_chain},
 };
-
-/// Median of many runs, after three that do not count.
-Timing measure(const bench::Run& run, double seconds) {
-  for (int i = 0; i < 3; ++i) run();
-  std::vector<double> times;
-  const auto begin = Clock::now();
-  while (times.size() < 5 || (seconds_since(begin) < seconds && times.size() < 2000)) {
-    const auto start = Clock::now();
-    run();
-    times.push_back(seconds_since(start));
-  }
-  std::sort(times.begin(), times.end());
-  return {1e3 * times[times.size() / 2], times.size()};
-}
-
-/// GFLOP/s of a 512 × 512 × 512 SGEMM on one thread: the best of many.
-double sgemm_peak() {
-  constexpr std::int64_t n = 512;
-  std::vector<float> a(n * n, 1.0f), b(n * n, 1.0f), c(n * n);
-  double best = 1e9;
-  for (int i = 0; i < 20; ++i) {
-    const auto start = Clock::now();
-    kernels::gemm<float>(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
-    best = std::min(best, seconds_since(start));
-  }
-  return 2.0 * n * n * n / best / 1e9;
-}
-
-void serve() {
-  for (std::string line; std::getline(std::cin, line);) {
-    const json request = json::parse(line);
-    set_num_threads(request["threads"]);
-    const double peak = sgemm_peak();
-    const bench::Run run = bench::make_run(request["case"], request["pass"]);
-    const Timing timing = measure(run, request["seconds"]);
-    const json answer{{"ms", timing.ms},
-                      {"runs", timing.runs},
-                      {"flops", bench::flops(request["case"], request["pass"])},
-                      {"peak_gflops", peak}};
-    std::cout << answer.dump() << std::endl;
-  }
-}
-
-void print_table(const std::string& only) {
-  std::ifstream file(EVENKEEL_BENCH_CASES);
-  const double peak = sgemm_peak();
-  fmt::print("{}\nSGEMM peak of one thread: {:.1f} GFLOP/s\n\n", build_info(), peak);
-  fmt::print("{:<28} {:<12} {:>12} {:>10} {:>8}\n", "case", "pass", "ms", "GFLOP/s", "of peak");
-  for (const json& entry : json::parse(file)) {
-    const std::string name = entry["name"], group = entry["group"];
-    if (name.find(only) == std::string::npos && group != only) continue;
-    std::vector<std::string> passes{"forward", "train"};
-    if (group == "conv" || group == "depthwise" || group == "transposed")
-      passes = {"forward", "input grad", "weight grad"};
-    if (group == "step" || group == "optimiser") passes = {"train"};
-    for (const std::string& pass : passes) {
-      const Timing timing = measure(bench::make_run(entry, pass), 0.2);
-      const double rate = bench::flops(entry, pass) / timing.ms / 1e6;
-      fmt::print("{:<28} {:<12} {:>12.4f}", name, pass, timing.ms);
-      if (rate > 0) fmt::print(" {:>10.1f} {:>6.0f} %", rate, 100 * rate / (peak * num_threads()));
-      fmt::print("\n");
-    }
-  }
-}
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  std::string only;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool has_value = i + 1 < arguments.size();
-    if (arguments[i] == "--serve") return serve(), 0;
-    if (arguments[i] == "--only" && has_value)
-      only = arguments[++i];
-    else if (arguments[i] == "--threads" && has_value)
-      set_num_threads(std::stoi(arguments[++i]));
-    else
-      return fmt::print(stderr, "usage: layers [--serve] [--threads N] [--only TEXT]\n"), 2;
-  }
-  print_table(only);
+Rng& rng() {
+  static Rng instance(1);
+  return instance;
 }
+
+Shape input_shape(const json& entry) { return Shape(entry["input"].get<std::vector<std::int64_t>>()); }
+
+std::unique_ptr<nn::Module> make_layer(const json& entry) { return kMakers.at(entry["layer"])(entry); }
+
+}  // namespace evenkeel::bench

@@ -1,0 +1,161 @@
+// Times the cases of cases.json, alone or beside PyTorch: ./dev bench --help.
+
+#include "child.h"
+#include "memory.h"
+#include "results.h"
+
+#include <evenkeel/core/build_info.h>
+#include <evenkeel/core/error.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+#include <evenkeel/report/progress.h>
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+namespace {
+
+using namespace evenkeel;
+using nlohmann::json;
+
+constexpr int kRounds = 3;  ///< turns of each side
+
+struct Options {
+  std::vector<std::string> only;
+  std::vector<int> threads{1, 2};
+  double seconds = 0.3;
+  std::string against, python, out;
+  bool memory = false;
+  std::string peak;  ///< of the memory: the case that this process is to run
+};
+
+report::Progress make_progress(std::string label, std::size_t total) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  return report::Progress({.label = std::move(label),
+                           .total = static_cast<std::int64_t>(total),
+                           .unit = "cases",
+                           .mode = terminal ? report::ProgressMode::bar : report::ProgressMode::quiet});
+}
+
+std::unique_ptr<bench::Child> start_torch(const Options& options) {
+  if (options.against.empty()) return nullptr;
+  return std::make_unique<bench::Child>(
+      std::vector<std::string>{options.python, EVENKEEL_BENCH_FOLDER "/torch_side.py"});
+}
+
+/// The two sides take turns, so that whatever slows the machine down slows both.
+bench::Row time_pass(const bench::Case& item, const std::string& pass, int threads, double seconds,
+                     bench::Child* torch) {
+  set_num_threads(threads);
+  release_cached();
+  const bench::Run run = bench::make_run(item, pass);
+  const json request{
+      {"case", item.entry}, {"pass", pass}, {"threads", threads}, {"seconds", seconds / kRounds}};
+  std::vector<double> ours, theirs;
+  for (int round = 0; round < kRounds; ++round) {
+    bench::sample(run, seconds / kRounds, ours);
+    if (torch == nullptr) continue;
+    const json answer = torch->ask(request);
+    for (const double ms : answer["ms"]) theirs.push_back(ms);
+  }
+  return {.name = item.name,
+          .group = item.group,
+          .pass = pass,
+          .threads = threads,
+          .ms = bench::median(ours),
+          .torch_ms = theirs.empty() ? 0 : bench::median(theirs)};
+}
+
+void time_cases(const Options& options, const std::vector<bench::Case>& cases, bench::Results& results) {
+  results.machine = bench::measure_machine(options.threads);
+  const std::unique_ptr<bench::Child> torch = start_torch(options);
+  if (torch) results.torch = torch->ask({{"version", true}});
+  report::Progress progress = make_progress("timing", cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    progress.update(static_cast<std::int64_t>(i), cases[i].name);
+    for (const std::string& pass : bench::passes(cases[i])) {
+      const bench::Work work = bench::work(cases[i], pass);
+      for (const int threads : options.threads) {
+        results.rows.push_back(time_pass(cases[i], pass, threads, options.seconds, torch.get()));
+        results.rows.back().work = work;
+      }
+    }
+  }
+}
+
+/// Every case in a process of its own.
+void measure_memory(const Options& options, const std::vector<bench::Case>& cases, bench::Results& results) {
+  const std::unique_ptr<bench::Child> torch = start_torch(options);
+  report::Progress progress = make_progress("memory", cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    progress.update(static_cast<std::int64_t>(i), cases[i].name);
+    if (cases[i].group != "block" && cases[i].group != "step") continue;
+    bench::Child ours({"/proc/self/exe", "--peak", cases[i].name});
+    bench::MemoryRow row{.name = cases[i].name, .bytes = ours.ask({})};
+    if (torch) row.torch_bytes = torch->ask({{"case", cases[i].entry}, {"peak", true}});
+    results.memory.push_back(row);
+  }
+}
+
+void run(const Options& options) {
+  const auto cases = bench::read_cases(EVENKEEL_BENCH_FOLDER "/cases.json", options.only);
+  if (cases.empty()) throw ConfigError("[bench] expected --only to name a group or a part of a case's name");
+  bench::Results results;
+  results.build = build_info();
+  if (!options.memory) time_cases(options, cases, results);
+  const bool against = !options.against.empty();
+  if (options.memory || (against && options.only.empty())) measure_memory(options, cases, results);
+
+  if (!results.memory.empty()) fmt::print("{}\n", bench::memory_table(results));
+  if (options.memory) return;
+  fmt::print("{}\n", against ? bench::comparison_table(results) : bench::own_table(results));
+  if (!against) fmt::print("{}\n", bench::machine_text(results));
+  if (!against) return;
+  const std::string out = !options.out.empty()   ? options.out
+                          : options.only.empty() ? EVENKEEL_BENCH_FOLDER "/results"
+                                                 : "runs/bench";
+  bench::write_results(results, out);
+  fmt::print("\n{}\n{}/against_torch.md, .json, .svg\n\n{}", bench::summary(results), out,
+             bench::verdict(results));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Times layers, blocks, optimisers and training steps: our own numbers, or beside PyTorch's.");
+  app.add_option("--only", options.only, "groups, or parts of names, of bench/cases.json");
+  app.add_option("--threads", options.threads, "thread counts")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "time for a pass")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--against", options.against, "torch: side by side, in turn")
+      ->check(CLI::IsMember({"torch"}));
+  app.add_option("--python", options.python, "a Python that has PyTorch (or EVENKEEL_TORCH_PYTHON)")
+      ->envname("EVENKEEL_TORCH_PYTHON");
+  app.add_option("--out", options.out,
+                 "folder for the results of a comparison (bench/results; with --only: runs/bench)");
+  app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
+  app.add_option("--peak", options.peak, "")->group("");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (!options.peak.empty()) {
+      for (const bench::Case& item : bench::read_cases(EVENKEEL_BENCH_FOLDER "/cases.json", {options.peak}))
+        if (item.name == options.peak) std::printf("%.0f\n", bench::peak_growth(item));
+      return 0;
+    }
+    run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,90 @@
+#include "measure.h"
+
+#include <evenkeel/core/kernels/gemm.h>
+#include <evenkeel/core/parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+namespace evenkeel::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class F>
+double best_seconds(int rounds, F&& run) {
+  double best = 1e9;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = Clock::now();
+    run();
+    best = std::min(best, seconds_since(start));
+  }
+  return best;
+}
+
+double sgemm_gflops() {
+  constexpr std::int64_t n = 768;
+  std::vector<float> a(n * n, 1.0f), b(n * n, 1.0f), c(n * n);
+  const double seconds = best_seconds(
+      20, [&] { kernels::gemm<float>(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n); });
+  return 2e-9 * n * n * n / seconds;
+}
+
+double gigabytes_a_second() {
+  constexpr std::int64_t n = 1 << 25, kPiece = 1 << 18;
+  std::vector<float> x(n, 1.0f), y(n, 1.0f);
+  const double seconds = best_seconds(8, [&] {
+    detail::parallel_ranges(n, kPiece, [&](std::int64_t begin, std::int64_t end) {
+      float* to = y.data();
+      const float* from = x.data();
+      for (std::int64_t i = begin; i < end; ++i) to[i] += 0.5f * from[i];
+    });
+  });
+  return 3e-9 * sizeof(float) * n / seconds;
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+}  // namespace
+
+void sample(const Run& run, double seconds, std::vector<double>& times) {
+  run();
+  const auto begin = Clock::now();
+  for (int i = 0; i < 2 || (seconds_since(begin) < seconds && i < 2000); ++i) {
+    const auto start = Clock::now();
+    run();
+    times.push_back(1e3 * seconds_since(start));
+  }
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+Machine measure_machine(const std::vector<int>& thread_counts) {
+  Machine machine{.processor = processor_name(),
+                  .cores = static_cast<int>(std::thread::hardware_concurrency())};
+  const double one = sgemm_gflops();
+  for (const int threads : thread_counts) {
+    set_num_threads(threads);
+    machine.gflops[threads] = one * threads;
+    machine.gigabytes[threads] = gigabytes_a_second();
+  }
+  return machine;
+}
+
+}  // namespace evenkeel::bench

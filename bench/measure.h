@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cases.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace evenkeel::bench {
+
+/// Runs once uncounted, then for `seconds`, at least twice; appends each run's milliseconds to `times`.
+void sample(const Run& run, double seconds, std::vector<double>& times);
+
+double median(std::vector<double> values);
+
+/// What this machine can do at its best, as far as this library knows how to.
+struct Machine {
+  std::string processor = {};
+  int cores = 0;
+  std::map<int, double> gflops = {};     ///< of SGEMM, by the number of threads
+  std::map<int, double> gigabytes = {};  ///< a second of y = y + a·x over vectors that no cache holds
+};
+
+Machine measure_machine(const std::vector<int>& thread_counts);
+
+}  // namespace evenkeel::bench
