@@ -186,7 +186,8 @@ class Runner {
           p_(runner.p_),
           result_ld_(runner.result_lanes()),
           cells_(static_cast<std::size_t>(runner.plan_.size(runner.block_channels_))),
-          results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_) : 0) {}
+          results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_ + kLanes)
+                                   : 0) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -258,7 +259,8 @@ class Runner {
                     ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + t.begin[2]);
     }
 
-    /// Results of the scratch memory to their places, phases woven together.
+    /// Results of the scratch memory to their places, phases woven together. A flat tile's last row may be
+    /// read up to a vector beyond its end.
     void deliver(const Tile& t, T* planes, std::int64_t row_begin, std::int64_t row_end) {
       const std::int64_t side_by_side = std::min(p_.step[2], p_.size[2]);  // phases that share rows
       const std::int64_t row_lanes = ceil_div(t.count[2], kLanes) * kLanes;
