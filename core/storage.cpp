@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 constexpr std::size_t kClasses = 4 * 64;
+constexpr std::size_t kSpare = std::size_t{32} << 20;  ///< that is cached in any case
 
 /// Four size classes an octave: waste stays under a quarter. Class c holds blocks of class_size(c) bytes.
 std::size_t size_class(std::size_t bytes) {
@@ -41,18 +42,55 @@ void* system_allocate(std::size_t size) {
   return pointer;
 }
 
+/// The largest request that `room` bytes can serve.
+std::size_t largest_request(std::size_t room) {
+  if (room < kAlignment) return 0;
+  const std::size_t index = size_class(room);
+  return class_size(index) <= room ? class_size(index) : class_size(index - 1);
+}
+
 struct Cache {
+  struct Class {
+    std::vector<void*> blocks;
+    std::uint64_t last_used = 0;  ///< stats.allocations when it was last asked for
+  };
+
   std::mutex mutex;
-  std::array<std::vector<void*>, kClasses> free;
+  std::array<Class, kClasses> classes;
   MemoryStats stats;
   std::size_t limit = 0;
+  std::size_t most_in_use = 0;  ///< stats.peak_in_use, but never reset
 
-  void release_all() {
-    for (auto& list : free) {
-      for (void* pointer : list) std::free(pointer);
-      list.clear();
+  /// Gives cached blocks back until at most `bytes` are left, those of the sizes longest not asked for first.
+  void trim(std::size_t bytes) {
+    while (stats.cached > bytes) {
+      std::size_t oldest = kClasses;
+      for (std::size_t i = 0; i < kClasses; ++i)
+        if (!classes[i].blocks.empty() &&
+            (oldest == kClasses || classes[i].last_used < classes[oldest].last_used))
+          oldest = i;
+      std::free(classes[oldest].blocks.back());
+      classes[oldest].blocks.pop_back();
+      stats.cached -= class_size(oldest);
     }
-    stats.cached = 0;
+  }
+
+  /// A block from the system. What is handed out and cached then stays below the limit, and near the most
+  /// that was ever handed out: sizes that do not come again are not kept.
+  void* fetch(std::size_t size) {
+    const std::size_t used = stats.in_use + size;
+    const std::size_t most = std::max(most_in_use, used);
+    const std::size_t bound = most + most / 4 + kSpare;
+    trim((limit != 0 ? std::min(limit, bound) : bound) - used);
+    void* pointer = system_allocate(size);
+    if (pointer == nullptr) {
+      trim(0);
+      pointer = system_allocate(size);
+    }
+    if (pointer == nullptr)
+      throw MemoryError("[memory] expected the system to give " + std::to_string(size) + " bytes, got none");
+    ++stats.system_allocations;
+    return pointer;
   }
 };
 
@@ -73,26 +111,21 @@ void* detail::allocate(std::size_t bytes) {
     const std::size_t room = c.limit > c.stats.in_use ? c.limit - c.stats.in_use : 0;
     throw MemoryError("[memory] expected a request within the limit of " + std::to_string(c.limit) +
                       " bytes, got one for " + std::to_string(bytes) + " bytes where " +
-                      std::to_string(room) + " would fit");
+                      std::to_string(largest_request(room)) + " would fit");
   }
+  Cache::Class& blocks = c.classes[index];
   void* pointer = nullptr;
-  if (auto& list = c.free[index]; !list.empty()) {
-    pointer = list.back();
-    list.pop_back();
+  if (!blocks.blocks.empty()) {
+    pointer = blocks.blocks.back();
+    blocks.blocks.pop_back();
     c.stats.cached -= size;
   } else {
-    pointer = system_allocate(size);
-    if (pointer == nullptr) {
-      c.release_all();
-      pointer = system_allocate(size);
-    }
-    if (pointer == nullptr)
-      throw MemoryError("[memory] expected the system to give " + std::to_string(size) + " bytes, got none");
-    ++c.stats.system_allocations;
+    pointer = c.fetch(size);
   }
-  ++c.stats.allocations;
+  blocks.last_used = ++c.stats.allocations;
   c.stats.in_use += size;
   c.stats.peak_in_use = std::max(c.stats.peak_in_use, c.stats.in_use);
+  c.most_in_use = std::max(c.most_in_use, c.stats.in_use);
   return pointer;
 }
 
@@ -104,7 +137,7 @@ void detail::deallocate(void* pointer, std::size_t bytes) noexcept {
   const std::lock_guard lock(c.mutex);
   c.stats.in_use -= size;
   c.stats.cached += size;
-  c.free[index].push_back(pointer);
+  c.classes[index].blocks.push_back(pointer);
 }
 
 MemoryStats memory_stats() {
@@ -119,12 +152,14 @@ void reset_peak_memory() {
 
 void release_cached() {
   const std::lock_guard lock(cache().mutex);
-  cache().release_all();
+  cache().trim(0);
 }
 
 void set_memory_limit(std::size_t bytes) {
-  const std::lock_guard lock(cache().mutex);
-  cache().limit = bytes;
+  Cache& c = cache();
+  const std::lock_guard lock(c.mutex);
+  c.limit = bytes;
+  if (bytes != 0) c.trim(bytes > c.stats.in_use ? bytes - c.stats.in_use : 0);
 }
 
 }  // namespace evenkeel

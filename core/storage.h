@@ -10,7 +10,7 @@ namespace evenkeel {
 struct MemoryStats {
   std::size_t in_use = 0;                ///< bytes handed out now
   std::size_t peak_in_use = 0;           ///< largest in_use since the start or reset_peak_memory()
-  std::size_t cached = 0;                ///< bytes kept for reuse
+  std::size_t cached = 0;                ///< bytes kept for reuse, with in_use near the largest in_use
   std::uint64_t allocations = 0;         ///< requests served
   std::uint64_t system_allocations = 0;  ///< requests that had to go to the system
 };
@@ -19,8 +19,9 @@ MemoryStats memory_stats();
 void reset_peak_memory();
 /// Gives the cached bytes back to the system.
 void release_cached();
-/// Upper bound on in_use, in bytes; 0 (the default) means none. A request above it throws MemoryError
-/// that says what was asked for and what would fit.
+/// Upper bound on in_use and cached together, in bytes; 0 (the default) means none. Tensors and the scratch
+/// memory of kernels count. A request above it throws MemoryError that says what was asked for and what would
+/// fit.
 void set_memory_limit(std::size_t bytes);
 
 namespace detail {

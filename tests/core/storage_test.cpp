@@ -1,9 +1,15 @@
+#include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
+#include <evenkeel/core/ops.h>
+#include <evenkeel/core/random.h>
+#include <evenkeel/core/storage.h>
 #include <evenkeel/core/tensor.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -68,6 +74,77 @@ BOOST_AUTO_TEST_CASE(a_limit_is_kept_and_the_error_says_what_would_fit) {
     return text.find("limit of") != text.npos && text.find("4194304 bytes") != text.npos &&
            text.find("would fit") != text.npos;
   });
+}
+
+BOOST_AUTO_TEST_CASE(what_would_fit_does_fit_and_a_byte_more_does_not) {
+  release_cached();
+  for (const std::size_t room : {1000, 5000, 100000, 123456, 1 << 20}) {
+    const MemoryLimit limit(memory_stats().in_use + room);
+    std::size_t fits = 0;
+    try {
+      detail::Storage(room + 1);
+    } catch (const MemoryError& error) {
+      const std::string text = error.what();
+      fits = std::stoull(text.substr(text.find("where ") + 6));
+    }
+    BOOST_TEST(fits > room * 3 / 4);
+    BOOST_TEST(fits <= room);
+    BOOST_CHECK_NO_THROW(detail::Storage{fits});
+    BOOST_CHECK_THROW(detail::Storage{fits + 1}, MemoryError);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(cached_memory_counts_against_the_limit_and_makes_room) {
+  { const Tensor x = Tensor::empty({1 << 20}); }
+  const std::size_t in_use = memory_stats().in_use;
+  const MemoryLimit limit(in_use + (3 << 20));
+  BOOST_TEST(memory_stats().in_use + memory_stats().cached <= in_use + (3 << 20));
+  { const Tensor x = Tensor::empty({500000}); }
+  const Tensor y = Tensor::empty({600000});
+  BOOST_TEST(memory_stats().in_use + memory_stats().cached <= in_use + (3 << 20));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_meets_the_limit_can_be_done_again_without_it) {
+  Rng rng(1);
+  const Tensor x = Tensor::randn({8, 32, 4000}, rng), weight = Tensor::randn({32, 32, 3}, rng);
+  const Tensor before = conv(x, weight);
+  const std::size_t in_use = memory_stats().in_use;
+  const std::size_t output = [&] {
+    const Tensor y = Tensor::empty(before.shape());
+    return memory_stats().in_use - in_use;
+  }();
+  // Enough for the output, not for what the kernel needs beside it.
+  {
+    const MemoryLimit limit(in_use + output + 1000);
+    BOOST_CHECK_THROW(conv(x, weight), MemoryError);
+  }
+  BOOST_TEST(memory_stats().in_use == in_use);
+  BOOST_TEST(conv(x, weight).to_vector<float>() == before.to_vector<float>(),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_thousand_random_lengths_leave_memory_flat) {
+  Rng rng(1);
+  Tensor weight = Tensor::randn({32, 8, 5}, rng).set_requires_grad();
+  std::size_t largest_early = 0, largest_late = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const Tensor x = Tensor::randn({4, 8, 100 + rng.below(5000)}, rng).set_requires_grad();
+    sum(relu(conv(x, weight))).backward();
+    const MemoryStats stats = memory_stats();
+    std::size_t& largest = i < 500 ? largest_early : largest_late;
+    largest = std::max(largest, stats.in_use + stats.cached);
+  }
+  BOOST_TEST(largest_late <= largest_early + largest_early / 20);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_that_do_not_come_again_are_not_kept) {
+  release_cached();
+  std::size_t total = 0;
+  for (std::int64_t megabytes = 8; megabytes < 200; ++megabytes) {
+    const Tensor x = Tensor::empty({megabytes << 18});
+    total += static_cast<std::size_t>(x.numel()) * sizeof(float);
+  }
+  BOOST_TEST(memory_stats().cached < total / 20);
 }
 
 BOOST_AUTO_TEST_CASE(blocks_of_all_sizes_hold_what_was_asked_for) {
