@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -121,6 +122,19 @@ ek::io::TensorDataset read_part(const Options& options, const std::string& part)
   return ek::io::TensorDataset(ek::reshape(images, {images.dim(0), 1, images.dim(1), images.dim(2)}), labels);
 }
 
+/// A copy of images [N, 1, H, W], each mirrored left to right with probability 1/2.
+ek::Tensor mirror_some(const ek::Tensor& images, ek::Rng& rng) {
+  ek::Tensor result = images.clone();
+  const std::int64_t width = images.dim(3), size = images.dim(2) * width;
+  float* const pixels = result.mutable_data<float>();
+  for (std::int64_t i = 0; i < images.dim(0); ++i) {
+    if (rng.below(2) == 0) continue;
+    for (float* row = pixels + i * size; row < pixels + (i + 1) * size; row += width)
+      std::reverse(row, row + width);
+  }
+  return result;
+}
+
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Sums over samples.
@@ -166,6 +180,7 @@ class Run {
     checkpoint_.add("optimizer", *optimizer_);
     checkpoint_.add("schedule", schedule_);
     checkpoint_.add("loader", train_);
+    checkpoint_.add("rng", rng_);
     checkpoint_.add("epoch_tally", epoch_tally_);
     checkpoint_.add("window_tally", window_tally_);
     checkpoint_.add("epochs", epochs_);
@@ -202,7 +217,7 @@ class Run {
                                .total = train_.size(),
                                .initial = train_.position()});
     for (const auto& [images, labels] : train_) {
-      step(images, labels);
+      step(mirror_some(images, rng_), labels);
       progress.update(train_.position(), fmt::format("loss {:.3f}", epoch_tally_.mean_loss()));
       if (interrupted) return false;
     }
