@@ -13,11 +13,12 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
+
+#include "support/temp_folder.h"
 
 using namespace evenkeel;
 using analysis::sweep;
@@ -25,18 +26,6 @@ using analysis::SweepResult;
 using analysis::SweepRun;
 
 namespace {
-
-/// A folder of its own that goes with the test.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "sweep_XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(const std::string& name) const { return (path / name).string(); }
-  std::filesystem::path path;
-};
 
 struct ThreadsScope {
   explicit ThreadsScope(int threads) : before(num_threads()) { set_num_threads(threads); }
@@ -91,34 +80,34 @@ BOOST_AUTO_TEST_CASE(grid_has_every_combination_once_the_widest_first) {
 }
 
 BOOST_AUTO_TEST_CASE(every_run_is_trained_once_and_gets_a_line) {
-  const Folder folder;
+  const test::TempFolder folder;
   const auto runs = make_runs();
   std::atomic<int> calls = 0;
   const auto results = sweep(runs, [&](const SweepRun& run) { return ++calls, loss_of(run); },
-                             {.path = folder.file("s.jsonl"), .setup = "one", .show_progress = false});
+                             {.path = folder / "s.jsonl", .setup = "one", .show_progress = false});
   check_results(runs, results);
   BOOST_TEST(calls == static_cast<int>(runs.size()));
-  const auto lines = lines_of(folder.file("s.jsonl"));
+  const auto lines = lines_of(folder / "s.jsonl");
   BOOST_TEST(lines.size() == runs.size() + 1);
   BOOST_TEST(lines.front() == R"({"setup":"one"})");
 }
 
 BOOST_AUTO_TEST_CASE(a_finished_sweep_is_read_back_to_the_bit_and_trains_nothing) {
-  const Folder folder;
+  const test::TempFolder folder;
   const auto runs = analysis::sweep_grid("a", {4}, {0.1, 0.3, 1e-7}, 3);
   const auto train = [](const SweepRun& run) {
     return std::sin(run.rate * 77 + static_cast<double>(run.seed)) / 3;
   };
-  const auto first = sweep(runs, train, {.path = folder.file("s.jsonl"), .show_progress = false});
+  const auto first = sweep(runs, train, {.path = folder / "s.jsonl", .show_progress = false});
   const auto second = sweep(runs, [](const SweepRun&) -> double { throw std::logic_error("trained again"); },
-                            {.path = folder.file("s.jsonl"), .show_progress = false});
+                            {.path = folder / "s.jsonl", .show_progress = false});
   for (std::size_t i = 0; i < runs.size(); ++i) BOOST_TEST(first[i].loss == second[i].loss);
 }
 
 BOOST_AUTO_TEST_CASE(a_sweep_that_was_killed_goes_on_without_a_run_lost_or_twice) {
-  const Folder folder;
+  const test::TempFolder folder;
   const auto runs = make_runs();
-  const std::string path = folder.file("s.jsonl"), starts = folder.file("starts");
+  const std::string path = folder / "s.jsonl", starts = folder / "starts";
   std::size_t before = 0;
   {
     const ThreadsScope single(1);  // no pool to be missing in the child
@@ -153,8 +142,8 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_was_killed_goes_on_without_a_run_lost_or_twice
 }
 
 BOOST_AUTO_TEST_CASE(a_torn_last_line_is_dropped_and_its_run_trained_again) {
-  const Folder folder;
-  const std::string path = folder.file("s.jsonl");
+  const test::TempFolder folder;
+  const std::string path = folder / "s.jsonl";
   const auto runs = make_runs();
   const auto train = [](const SweepRun& run) { return loss_of(run); };
   const ThreadsScope single(1);
@@ -175,52 +164,50 @@ BOOST_AUTO_TEST_CASE(a_torn_last_line_is_dropped_and_its_run_trained_again) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_torn_in_its_first_line_starts_anew) {
-  const Folder folder;
-  std::ofstream(folder.file("s.jsonl")) << R"({"setup)";
+  const test::TempFolder folder;
+  std::ofstream(folder / "s.jsonl") << R"({"setup)";
   const auto runs = make_runs();
-  check_results(runs, sweep(runs, loss_of, {.path = folder.file("s.jsonl"), .show_progress = false}));
+  check_results(runs, sweep(runs, loss_of, {.path = folder / "s.jsonl", .show_progress = false}));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_no_sweep_wrote_is_refused_and_kept) {
-  const Folder folder;
-  const std::string path = folder.file("s.jsonl");
+  const test::TempFolder folder;
+  const std::string path = folder / "s.jsonl";
   for (const std::string text : {"hello\n", "{\"setup\":\"\"}\n{\"width\":3}\n", "{\"setup\":\"\"}\n\n"}) {
     std::ofstream(path) << text;
     BOOST_CHECK_THROW(sweep(make_runs(), loss_of, {.path = path, .show_progress = false}), FileError);
     BOOST_TEST(text_of(path) == text);
   }
-  BOOST_CHECK_THROW(sweep({}, loss_of, {.path = folder.file("no/s.jsonl"), .show_progress = false}),
-                    FileError);
+  BOOST_CHECK_THROW(sweep({}, loss_of, {.path = folder / "no/s.jsonl", .show_progress = false}), FileError);
 }
 
 BOOST_AUTO_TEST_CASE(another_setup_is_refused) {
-  const Folder folder;
-  const std::string path = folder.file("s.jsonl");
+  const test::TempFolder folder;
+  const std::string path = folder / "s.jsonl";
   sweep(make_runs(), loss_of, {.path = path, .setup = "100 steps", .show_progress = false});
   BOOST_CHECK_THROW(sweep(make_runs(), loss_of, {.path = path, .setup = "200 steps", .show_progress = false}),
                     ConfigError);
 }
 
 BOOST_AUTO_TEST_CASE(two_sweeps_cannot_write_one_file) {
-  const Folder folder;
-  const int other = ::open(folder.file("s.jsonl").c_str(), O_RDWR | O_CREAT, 0644);
+  const test::TempFolder folder;
+  const int other = ::open((folder / "s.jsonl").c_str(), O_RDWR | O_CREAT, 0644);
   BOOST_REQUIRE(::flock(other, LOCK_EX) == 0);
-  BOOST_CHECK_THROW(sweep(make_runs(), loss_of, {.path = folder.file("s.jsonl"), .show_progress = false}),
+  BOOST_CHECK_THROW(sweep(make_runs(), loss_of, {.path = folder / "s.jsonl", .show_progress = false}),
                     FileError);
   ::close(other);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_twice_is_refused) {
-  const Folder folder;
+  const test::TempFolder folder;
   auto runs = make_runs();
   runs.push_back(runs[2]);
-  BOOST_CHECK_THROW(sweep(runs, loss_of, {.path = folder.file("s.jsonl"), .show_progress = false}),
-                    ConfigError);
+  BOOST_CHECK_THROW(sweep(runs, loss_of, {.path = folder / "s.jsonl", .show_progress = false}), ConfigError);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_run_throws_ends_the_sweep_and_finished_runs_stay) {
-  const Folder folder;
-  const std::string path = folder.file("s.jsonl");
+  const test::TempFolder folder;
+  const std::string path = folder / "s.jsonl";
   const auto runs = make_runs();
   const ThreadsScope single(1);
   BOOST_CHECK_THROW(sweep(runs,
@@ -242,7 +229,7 @@ BOOST_AUTO_TEST_CASE(runs_go_side_by_side_with_the_same_results) {
   };
   std::vector<std::vector<SweepResult>> all;
   for (const int threads : {1, 4}) {
-    const Folder folder;
+    const test::TempFolder folder;
     const ThreadsScope scope(threads);
     std::atomic<int> running = 0, most = 0;
     all.push_back(sweep(make_runs(),
@@ -255,28 +242,28 @@ BOOST_AUTO_TEST_CASE(runs_go_side_by_side_with_the_same_results) {
                           --running;
                           return train(run);
                         },
-                        {.path = folder.file("s.jsonl"), .show_progress = false}));
+                        {.path = folder / "s.jsonl", .show_progress = false}));
     BOOST_TEST((threads == 1 ? most == 1 : most > 1));
   }
   for (std::size_t i = 0; i < all[0].size(); ++i) BOOST_TEST(all[0][i].loss == all[1][i].loss);
 }
 
 BOOST_AUTO_TEST_CASE(divergence_is_kept_as_nan_and_never_best) {
-  const Folder folder;
+  const test::TempFolder folder;
   const auto runs = analysis::sweep_grid("a", {4}, {0.5, 1}, 2);
   const auto train = [](const SweepRun& run) {
     return run.rate == 1 && run.seed == 1 ? std::nan("") : 2 - run.rate;
   };
-  sweep(runs, train, {.path = folder.file("s.jsonl"), .show_progress = false});
-  const auto results = sweep(runs, train, {.path = folder.file("s.jsonl"), .show_progress = false});
+  sweep(runs, train, {.path = folder / "s.jsonl", .show_progress = false});
+  const auto results = sweep(runs, train, {.path = folder / "s.jsonl", .show_progress = false});
   BOOST_TEST(std::isnan(analysis::sweep_loss(results, "a", 4, 1)));
   BOOST_TEST(analysis::best_rate(results, "a", 4) == 0.5);
   BOOST_TEST(analysis::sweep_table(results).find("diverged") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(best_rates_and_their_shift_are_those_of_the_mean_over_seeds) {
-  const Folder folder;
-  const auto results = sweep(make_runs(), loss_of, {.path = folder.file("s.jsonl"), .show_progress = false});
+  const test::TempFolder folder;
+  const auto results = sweep(make_runs(), loss_of, {.path = folder / "s.jsonl", .show_progress = false});
   BOOST_TEST(analysis::sweep_loss(results, "a", 4, 0.5) == 2.0005, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(analysis::best_rate(results, "a", 4) == 0.25);
   BOOST_TEST(analysis::best_rate(results, "a", 8) == 0.125);
@@ -288,8 +275,8 @@ BOOST_AUTO_TEST_CASE(best_rates_and_their_shift_are_those_of_the_mean_over_seeds
 }
 
 BOOST_AUTO_TEST_CASE(table_and_chart_show_every_width_and_rate) {
-  const Folder folder;
-  const auto results = sweep(make_runs(), loss_of, {.path = folder.file("s.jsonl"), .show_progress = false});
+  const test::TempFolder folder;
+  const auto results = sweep(make_runs(), loss_of, {.path = folder / "s.jsonl", .show_progress = false});
   const std::string table = analysis::sweep_table(results);
   for (const char* part : {"a: final loss", "b: final loss", "2^-3", "2^-2", "2^-1", "1.0005*", "2.0005 "})
     BOOST_TEST(table.find(part) != std::string::npos, part << " in\n" << table);
