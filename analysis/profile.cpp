@@ -27,7 +27,7 @@ double flops_of(std::string_view op, std::span<const Tensor> inputs, const Tenso
   };
   const auto per_filter = [&] {
     const Tensor& weight = inputs[1];
-    return weight.dim(0) == 0 ? 0 : static_cast<double>(weight.numel() / weight.dim(0));
+    return static_cast<double>(weight.shape().without(0).numel());
   };
   if (op == "conv" || op == "linear") return product(output, per_filter());
   if (op == "conv_transpose") return product(inputs[0], per_filter());

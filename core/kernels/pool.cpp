@@ -197,7 +197,7 @@ struct Best {
 
   /// Takes what is above; of several NaN the last; of equals the first in the plane.
   void offer(Values v, Places p) {
-    const Places nan = reinterpret_cast<Places>(v != v);
+    const Places nan = reinterpret_cast<Places>(v != v);  // NOLINT(misc-redundant-expression)
     const Places number = reinterpret_cast<Places>(value == value);
     Places take = reinterpret_cast<Places>(v > value) | (nan & (number | (p > place)));
     take |= reinterpret_cast<Places>(v == value) & (p < place);

@@ -134,8 +134,8 @@ std::array<Tensor, 2> moments(const char* op, const Tensor& x, const NormGeometr
 /// variance).
 void update_running(Tensor& running_mean, Tensor& running_var, const std::array<Tensor, 2>& statistics,
                     const NormGeometry& g, double momentum) {
-  const double count = static_cast<double>(g.elements()),
-               items = static_cast<double>(g.statistics() / g.channels);
+  const std::int64_t statistics_per_channel = g.statistics() / g.channels;
+  const auto count = static_cast<double>(g.elements()), items = static_cast<double>(statistics_per_channel);
   const auto update = [&](Tensor& running, const Tensor& statistic, double factor) {
     if (!running.defined()) return;
     detail::dispatch_floating("running statistics", running.dtype(), [&]<class T>() {

@@ -98,7 +98,7 @@ Tensor pad(const Tensor& x, const std::vector<std::int64_t>& amounts, PadMode mo
   padding.g.rank = rank;
   padding.g.planes = x.shape().slice(0, planes).numel();
   for (int axis = 0; axis < rank; ++axis) {
-    const auto at = static_cast<std::size_t>(axis), pair = static_cast<std::size_t>(2 * (rank - 1 - axis));
+    const auto at = static_cast<std::size_t>(axis), pair = 2 * static_cast<std::size_t>(rank - 1 - axis);
     const std::int64_t in = x.shape()[planes + axis], before = amounts[pair], after = amounts[pair + 1];
     check(x.shape(), in, before, after, mode);
     padding.g.in[at] = in;

@@ -112,6 +112,8 @@ struct Linear {
     });
   }
 };
+template <class Forward, class Adjoint>
+Linear(const char*, Shape, Shape, Forward, Adjoint) -> Linear<Forward, Adjoint>;  // which Clang 14 needs
 
 }  // namespace
 

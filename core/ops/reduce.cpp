@@ -88,7 +88,7 @@ namespace {
 
 template <class T>
 bool is_first_nan(T value, T best) {
-  return value != value && best == best;
+  return std::isnan(value) && !std::isnan(best);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ std::vector<std::int64_t> row_major_strides(const Shape& shape) {
   std::vector<std::int64_t> strides(static_cast<std::size_t>(shape.rank()), 1);
   for (int axis = shape.rank() - 2; axis >= 0; --axis)
     strides[static_cast<std::size_t>(axis)] =
-        strides[static_cast<std::size_t>(axis + 1)] * std::max<std::int64_t>(1, shape[axis + 1]);
+        strides[static_cast<std::size_t>(axis) + 1] * std::max<std::int64_t>(1, shape[axis + 1]);
   return strides;
 }
 
