@@ -1,7 +1,10 @@
 #include <evenkeel/core/kernels/conv.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/spatial.h>
+
+#include <type_traits>
 
 namespace evenkeel::kernels {
 
@@ -21,11 +24,15 @@ constexpr std::int64_t kFewOutputs = 8;
 
 template <class T>
 void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if constexpr (std::is_same_v<T, float>)
+    if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
   conv_direct_forward(g, x, w, bias, y);
 }
 
 template <class T>
 void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  if constexpr (std::is_same_v<T, float>)
+    if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
   conv_direct_input_grad(g, gy, w, gx, beta);
 }
 

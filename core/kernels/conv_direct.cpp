@@ -44,15 +44,6 @@ struct Pass {
   T beta;
 };
 
-/// Rows in blocks of nearly equal height.
-struct Blocks {
-  explicit Blocks(std::int64_t total) : rows(total), count(ceil_div(total, micro::kMaxRows)) {}
-  std::int64_t begin(std::int64_t block) const {
-    return block * (rows / count) + std::min(block, rows % count);
-  }
-  std::int64_t rows, count;
-};
-
 /// to[i * phases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`.
 template <class T>
 void weave(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t total, bool add, T* to) {
@@ -297,7 +288,7 @@ class Runner {
   };
 
   const Pass<T>& p_;
-  Blocks blocks_;
+  micro::RowBlocks blocks_;
   std::int64_t block_channels_, phases_;
   bool scratch_;
   TilePlan plan_;

@@ -2,6 +2,7 @@
 
 #include <evenkeel/core/kernels/simd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 /// The innermost loops of the direct convolutions: a block of results stays in registers over a whole sum.
@@ -20,6 +21,15 @@ inline constexpr int kMaxVectors = 8;
 
 /// Vectors that a block of `rows` output channels takes at a time, so that the sums fill the registers.
 inline int vectors_for(int rows) { return 4 * rows <= kMaxRows ? 8 : 2 * rows <= kMaxRows ? 4 : 2; }
+
+/// Rows in blocks of nearly equal height, kMaxRows at most.
+struct RowBlocks {
+  explicit RowBlocks(std::int64_t total) : rows(total), count(ceil_div(total, kMaxRows)) {}
+  std::int64_t begin(std::int64_t block) const {
+    return block * (rows / count) + std::min(block, rows % count);
+  }
+  std::int64_t rows, count;
+};
 
 /// c[r * ldc + lane] = start + sum over k of a[k * rows + r] * tile[offset[k] + lane], for `rows` rows and
 /// `vectors` vectors of lanes. start is bias[r] if bias is given, and c too if `accumulate`.

@@ -139,33 +139,9 @@ Tile TilePlan::tile(std::int64_t index) const {
 template <class T>
 void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                     T* to) const {
-  const std::int64_t plane = product(source_);
-  const std::int64_t columns = t.count[2] + axes_[2].reach;
-  for (std::int64_t channel = 0; channel < channels; ++channel, to += channel_size_) {
-    T* slot = to;
-    for (const std::int64_t base_d : axes_[0].base)
-      for (const std::int64_t base_h : axes_[1].base)
-        for (const std::int64_t base_w : axes_[2].base) {
-          const RowCopy<T> row(source_[2], t.begin[2] * step_[2] + base_w, step_[2], columns);
-          const std::int64_t low_h = t.begin[1] * step_[1] + base_h;
-          // In the order of their places: a copy may write beyond the row's end.
-          for (std::int64_t image = 0; image < t.images; ++image)
-            for (std::int64_t d = 0; d < t.count[0] + axes_[0].reach; ++d) {
-              const std::int64_t at_d = (t.begin[0] + d) * step_[0] + base_d;
-              const T* area = source + (t.image + image) * image_stride + channel * plane +
-                              at_d * source_[1] * source_[2];
-              T* row_to = slot + row_offset(image, d, 0);
-              for (std::int64_t h = 0; h < t.count[1] + axes_[1].reach; ++h, row_to += extent_[2]) {
-                const std::int64_t at_h = low_h + h * step_[1];
-                if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
-                  row.copy(area + at_h * source_[2], plane, row_to);
-                else
-                  row.clear(row_to);
-              }
-            }
-          slot += slot_size_;
-        }
-  }
+  fill_rows(t, source, image_stride, channels, to, [&](std::int64_t first, std::int64_t count) {
+    return RowCopy<T>(source_[2], first, step_[2], count);
+  });
 }
 
 template void TilePlan::fill(const Tile&, const float*, std::int64_t, std::int64_t, float*) const;

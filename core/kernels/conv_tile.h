@@ -54,6 +54,12 @@ class TilePlan {
   template <class T>
   void fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to) const;
 
+  /// The same with rows made by `make_row(first, count)`, whose result has copy(row, next, to) and clear(to):
+  /// cells first, first + step … of a source row, `count` of them.
+  template <class T, class MakeRow>
+  void fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to,
+                 MakeRow&& make_row) const;
+
   /// Elements of one channel.
   std::int64_t channel_size() const { return channel_size_; }
   /// Elements that fill() and vectors that start inside the tile touch.
@@ -93,5 +99,37 @@ class TilePlan {
   std::vector<std::int32_t> tap_offsets_;
   bool flat_ = false;
 };
+
+template <class T, class MakeRow>
+void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
+                         T* to, MakeRow&& make_row) const {
+  const std::int64_t plane = product(source_);
+  const std::int64_t columns = t.count[2] + axes_[2].reach;
+  for (std::int64_t channel = 0; channel < channels; ++channel, to += channel_size_) {
+    T* slot = to;
+    for (const std::int64_t base_d : axes_[0].base)
+      for (const std::int64_t base_h : axes_[1].base)
+        for (const std::int64_t base_w : axes_[2].base) {
+          const auto row = make_row(t.begin[2] * step_[2] + base_w, columns);
+          const std::int64_t low_h = t.begin[1] * step_[1] + base_h;
+          // In the order of their places: a copy may write beyond the row's end.
+          for (std::int64_t image = 0; image < t.images; ++image)
+            for (std::int64_t d = 0; d < t.count[0] + axes_[0].reach; ++d) {
+              const std::int64_t at_d = (t.begin[0] + d) * step_[0] + base_d;
+              const T* area = source + (t.image + image) * image_stride + channel * plane +
+                              at_d * source_[1] * source_[2];
+              T* row_to = slot + row_offset(image, d, 0);
+              for (std::int64_t h = 0; h < t.count[1] + axes_[1].reach; ++h, row_to += extent_[2]) {
+                const std::int64_t at_h = low_h + h * step_[1];
+                if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
+                  row.copy(area + at_h * source_[2], plane, row_to);
+                else
+                  row.clear(row_to);
+              }
+            }
+          slot += slot_size_;
+        }
+  }
+}
 
 }  // namespace evenkeel::kernels

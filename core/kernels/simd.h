@@ -107,6 +107,24 @@ typename Simd<T>::Vector evens(typename Simd<T>::Vector a, typename Simd<T>::Vec
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
 }
 
+/// Every second lane of a from the second on, then of b.
+template <class T>
+typename Simd<T>::Vector odds(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
+  return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    return __builtin_shufflevector(a, b, (2 * kIndex + 1)...);
+  }
+  (std::make_integer_sequence<int, Simd<T>::kLanes>{});
+}
+
+/// Lanes first … of a followed by b.
+template <class T, int kFirst>
+typename Simd<T>::Vector joined(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
+  return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    return __builtin_shufflevector(a, b, (kIndex + kFirst)...);
+  }
+  (std::make_integer_sequence<int, Simd<T>::kLanes>{});
+}
+
 /// Copies rows: to[i] = row[first + i * step] for i < count, zero where that is outside [0, length). Stores
 /// whole vectors: up to kLanes - 1 elements beyond count.
 template <class T>

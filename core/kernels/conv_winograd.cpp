@@ -1,0 +1,287 @@
+#include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
+#include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+using winograd::kOutputs;
+using winograd::kPoints;
+using winograd::kTaps;
+
+constexpr std::int64_t kLanes = Simd<float>::kLanes;
+constexpr std::int64_t kSumLength = 192;        ///< products added before a block goes back to memory
+constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
+constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
+constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
+constexpr std::int64_t kWantedPieces = 8;
+
+/// One pass: `rows` results a group from `channels` source channels a group.
+struct Pass {
+  /// Outputs of the last axis in quadruples, its taps in pieces of three.
+  Correlation shape;
+  Sizes3 size;  ///< of the target
+  std::int64_t images, groups, channels, rows;
+  const float* source;
+  const float* w;
+  std::int64_t group_stride, row_stride, channel_stride;  ///< distances of w's elements
+  std::int64_t kernel;                                    ///< taps of the last axis
+  bool turned;                                            ///< they come last tap first
+  float* target;
+  const float* bias;
+  float beta;
+};
+
+class Runner {
+ public:
+  explicit Runner(const Pass& pass)
+      : p_(pass),
+        blocks_(pass.rows),
+        taps_(pass.shape.taps()),
+        block_channels_(
+            ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
+        plan_(pass.shape, pass.images, positions(), kWantedPieces, pass.rows, TilePlan::Layout::shared,
+              kLanes),
+        point_cells_(plan_.size(block_channels_)),
+        point_weights_(p_.groups * p_.rows * p_.channels * taps_),
+        packed_(static_cast<std::size_t>(kPoints * point_weights_)) {
+    for (std::int64_t c = 0; c < block_channels_; ++c)
+      for (const std::int32_t tap : plan_.tap_offsets())
+        offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
+  }
+
+  void run() {
+    pack();
+    const std::int64_t tiles = plan_.tiles();
+    const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
+    const std::int64_t cuts = std::clamp<std::int64_t>(kWantedPieces / pieces, 1, blocks_.count);
+    const std::int64_t work =
+        kPoints * plan_.walk(plan_.full()) * p_.channels * taps_ * ceil_div(p_.rows, cuts);
+    const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
+    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
+      Worker worker(*this);
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t cut = i % cuts;
+        worker.work(i / cuts / p_.groups, i / cuts % p_.groups, blocks_.count * cut / cuts,
+                    blocks_.count * (cut + 1) / cuts);
+      }
+    });
+  }
+
+ private:
+  std::int64_t positions() const {
+    const std::int64_t pieces = static_cast<std::int64_t>(p_.shape.at[2].size());
+    const std::int64_t fits = kTileBytes / (kPoints * static_cast<std::int64_t>(sizeof(float))) /
+                              (block_channels_ * pieces + p_.rows);
+    return std::clamp<std::int64_t>(fits / (2 * kLanes) * (2 * kLanes), 4 * kLanes, kPositions);
+  }
+
+  /// Transformed weights in the order the blocks read them:
+  /// [point][group][channel block][row block][channel, tap][row].
+  void pack() {
+    const std::int64_t block_size = micro::kMaxRows * p_.channels * taps_;
+    detail::parallel_ranges(
+        p_.groups * blocks_.count, ceil_div(1 << 13, block_size), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t i = begin; i < end; ++i)
+            for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
+              pack_block(i / blocks_.count, i % blocks_.count, c, std::min(block_channels_, p_.channels - c));
+        });
+  }
+
+  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels) {
+    const std::int64_t row = blocks_.begin(block);
+    const std::int64_t height = blocks_.begin(block + 1) - row;
+    const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
+    float* to = packed(0, group, first, row, channels);
+    for (std::int64_t c = first; c < first + channels; ++c)
+      for (std::int64_t line = 0; line < lines; ++line)
+        for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps)
+          for (std::int64_t r = 0; r < height; ++r, ++to) {
+            const float* from = p_.w + group * p_.group_stride + (row + r) * p_.row_stride +
+                                c * p_.channel_stride + line * p_.kernel;
+            const auto weight = [&](std::int64_t k) {
+              return k < p_.kernel ? from[p_.turned ? p_.kernel - 1 - k : k] : 0.0f;
+            };
+            const auto values = winograd::transform_kernel(weight(tap), weight(tap + 1), weight(tap + 2));
+            for (std::int64_t point = 0; point < kPoints; ++point) to[point * point_weights_] = values[point];
+          }
+  }
+
+  float* packed(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,
+                std::int64_t channels) {
+    return packed_.data() + point * point_weights_ +
+           ((group * p_.channels + channel) * p_.rows + row * channels) * taps_;
+  }
+
+  /// One thread's scratch memory.
+  class Worker {
+   public:
+    explicit Worker(Runner& runner)
+        : r_(runner),
+          p_(runner.p_),
+          sums_ld_((ceil_div(r_.plan_.walk(r_.plan_.full()), kLanes) | 1) * kLanes),
+          cells_(static_cast<std::size_t>(kPoints * r_.point_cells_)),
+          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_)) {}
+
+    /// Row blocks [first, last) of one tile of one group.
+    void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
+      const Tile t = r_.plan_.tile(tile);
+      const std::int64_t plane = product(p_.shape.source);
+      for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
+        const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
+        r_.plan_.fill_rows(t, p_.source + (group * p_.channels + c) * plane, p_.groups * p_.channels * plane,
+                           channels, cells_.data(), [&](std::int64_t begin, std::int64_t count) {
+                             return winograd::SourceRow(p_.shape.source[2], begin, count, r_.point_cells_);
+                           });
+        for (std::int64_t point = 0; point < kPoints; ++point)
+          multiply(t, point, group, c, channels, first, last);
+      }
+      deliver(t, group, r_.blocks_.begin(first), r_.blocks_.begin(last));
+    }
+
+   private:
+    void multiply(const Tile& t, std::int64_t point, std::int64_t group, std::int64_t c,
+                  std::int64_t channels, std::int64_t first, std::int64_t last) {
+      const std::int64_t vectors = ceil_div(r_.plan_.walk(t), kLanes);
+      const float* cells = cells_.data() + point * r_.point_cells_;
+      float* sums = sums_.data() + point * p_.rows * sums_ld_;
+      // The weights of all row blocks pass by for a few vectors of cells, which stay in the L1 cache.
+      constexpr std::int64_t kTogether = 2;
+      for (std::int64_t v = 0; v < vectors; v += kTogether)
+        for (std::int64_t block = first; block < last; ++block) {
+          const std::int64_t row = r_.blocks_.begin(block);
+          const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
+          const auto wide = static_cast<int>(std::min(kTogether, vectors - v));
+          micro::Lanes lanes[kTogether];
+          for (std::int64_t i = 0; i < wide; ++i)
+            lanes[i] = {static_cast<std::int32_t>((v + i) * kLanes), kLanes, (v + i) * kLanes};
+          micro::output_block<float>(height, wide)(
+              channels * r_.taps_, r_.packed(point, group, c, row, channels), r_.offsets_.data(), cells,
+              lanes, sums + row * sums_ld_, sums_ld_, nullptr, c > 0);
+        }
+    }
+
+    void deliver(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) const {
+      const std::int64_t begin = t.begin[2] * kOutputs;
+      const std::int64_t length = std::min(t.count[2] * kOutputs, p_.size[2] - begin);
+      for (std::int64_t image = 0; image < t.images; ++image)
+        for (std::int64_t row = row_begin; row < row_end; ++row) {
+          const std::int64_t channel = group * p_.rows + row;
+          const float bias = p_.bias != nullptr ? p_.bias[channel] : 0.0f;
+          float* plane = p_.target + ((t.image + image) * p_.groups * p_.rows + channel) * product(p_.size);
+          for (std::int64_t d = 0; d < t.count[0]; ++d)
+            for (std::int64_t h = 0; h < t.count[1]; ++h)
+              winograd::deliver_row(
+                  sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, h), p_.rows * sums_ld_,
+                  length, bias, p_.beta != 0,
+                  plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + begin);
+        }
+    }
+
+    Runner& r_;
+    const Pass& p_;
+    std::int64_t sums_ld_;
+    mutable detail::Workspace<float> cells_, sums_;
+  };
+
+  const Pass& p_;
+  micro::RowBlocks blocks_;
+  std::int64_t taps_, block_channels_;
+  TilePlan plan_;
+  std::int64_t point_cells_, point_weights_;
+  detail::Workspace<float> packed_;
+  std::vector<std::int32_t> offsets_;
+};
+
+/// x -> y, or turned gy -> gx.
+Correlation correlation_of(const ConvGeometry& g, bool turned) {
+  Correlation c = forward_correlation(g);
+  if (turned) {
+    c.source = as_volume(g.rank, g.out, 1);
+    c.out = as_volume(g.rank, g.in, 1);
+    for (auto& taps : c.at)
+      for (std::int64_t& at : taps) at = -at;
+  }
+  const std::int64_t first = std::min(c.at[2].front(), c.at[2].back());
+  const auto kernel = static_cast<std::int64_t>(c.at[2].size());
+  c.at[2].clear();
+  for (std::int64_t tap = 0; tap < kernel; tap += kTaps) c.at[2].push_back(first + tap);
+  c.out[2] = ceil_div(c.out[2], kOutputs);
+  c.step[2] = kOutputs;
+  return c;
+}
+
+}  // namespace
+
+bool conv_winograd_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kManyChannels = 16;
+  constexpr std::int64_t kManyPositions = 512;
+  for (int axis = 0; axis < g.rank; ++axis)
+    if (g.stride[axis] != 1) return false;
+  const int last = g.rank - 1;
+  const std::int64_t kernel = g.kernel[last];
+  if (g.dilation[last] != 1 && kernel > 1) return false;
+  if (std::min(g.in_channels, g.out_channels) / g.groups < kManyChannels) return false;
+  if (g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1))) <
+      kManyPositions)
+    return false;
+  // Products of the plain sum over those of the transformed one.
+  const auto gain = [&](std::int64_t length) {
+    return static_cast<double>(kernel * length) /
+           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * ceil_div(length, kOutputs));
+  };
+  return std::min(gain(g.in[last]), gain(g.out[last])) > 1.4;
+}
+
+void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                           float* y) {
+  const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  const Pass pass{.shape = correlation_of(g, false),
+                  .size = as_volume(g.rank, g.out, 1),
+                  .images = g.batch,
+                  .groups = g.groups,
+                  .channels = in_group,
+                  .rows = out_group,
+                  .source = x,
+                  .w = w,
+                  .group_stride = out_group * in_group * taps,
+                  .row_stride = in_group * taps,
+                  .channel_stride = taps,
+                  .kernel = g.kernel[g.rank - 1],
+                  .turned = false,
+                  .target = y,
+                  .bias = bias,
+                  .beta = 0};
+  Runner(pass).run();
+}
+
+void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
+  const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  const Pass pass{.shape = correlation_of(g, true),
+                  .size = as_volume(g.rank, g.in, 1),
+                  .images = g.batch,
+                  .groups = g.groups,
+                  .channels = out_group,
+                  .rows = in_group,
+                  .source = gy,
+                  .w = w,
+                  .group_stride = out_group * in_group * taps,
+                  .row_stride = taps,
+                  .channel_stride = in_group * taps,
+                  .kernel = g.kernel[g.rank - 1],
+                  .turned = true,
+                  .target = gx,
+                  .bias = nullptr,
+                  .beta = beta};
+  Runner(pass).run();
+}
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <evenkeel/core/kernels/conv.h>
+
+namespace evenkeel::kernels {
+
+/// Whether F(4, 3) along the last axis saves time on a pass with `out` outputs along it and `channels` and
+/// `rows` channels a group in and out: unit strides, three taps or more, enough of everything.
+bool conv_winograd_pays(const ConvGeometry& g);
+
+/// As conv_forward() and conv_input_grad(), where conv_winograd_pays(). Kernels of more than three taps are
+/// taken apart into pieces of three, the other axes' taps are summed one by one.
+void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                           float* y);
+void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta);
+
+}  // namespace evenkeel::kernels
