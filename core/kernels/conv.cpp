@@ -38,6 +38,8 @@ void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T be
 
 template <class T>
 void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  if constexpr (std::is_same_v<T, float>)
+    if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
   if (g.out_channels / g.groups <= kFewOutputs)
     conv_dot_weight_grad(g, x, gy, gw, beta);
   else

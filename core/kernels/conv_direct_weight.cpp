@@ -17,14 +17,6 @@ constexpr std::int64_t kChannelBlock = 64;
 constexpr std::int64_t kWorthACut = 512;  ///< positions that pay for a set of sums of their own
 constexpr std::int64_t kFewChannels = 8;  ///< below these, a block takes several taps of a channel
 
-/// Runs of neighbouring numbers, joined where one goes on where the last ended.
-void add_run(std::vector<micro::Run>& runs, std::int64_t source, std::int64_t count) {
-  if (!runs.empty() && runs.back().source + runs.back().count == source)
-    runs.back().count += static_cast<std::int32_t>(count);
-  else
-    runs.push_back({static_cast<std::int32_t>(source), static_cast<std::int32_t>(count)});
-}
-
 template <class T>
 class WeightGrad {
  public:
@@ -116,8 +108,8 @@ class WeightGrad {
                    groups_ * channels_ * product(shape_.source), channels, cells.data());
         list_runs(t, runs);
         const std::int64_t height = columns_ ? channels * taps_ : channels;
-        for (std::int64_t v = 0; v < vectors; v += panel(vectors, v)) {
-          const int wide = static_cast<int>(panel(vectors, v));
+        for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
+          const int wide = static_cast<int>(micro::panel(vectors, v));
           const std::int64_t blocks = ceil_div(height, micro::weight_rows(wide));
           for (std::int64_t b = 0; b < blocks; ++b)
             for (std::int64_t tap = 0; tap < row_step_; ++tap) {
@@ -134,12 +126,6 @@ class WeightGrad {
     }
   }
 
-  /// Vectors of output channels taken together from vector v on: two, and three at an odd end.
-  static std::int64_t panel(std::int64_t vectors, std::int64_t v) {
-    const std::int64_t left = vectors - v;
-    return left == 3 ? 3 : std::min<std::int64_t>(left, 2);
-  }
-
   /// gy of the tile as [panel][position][output channel of the panel].
   void transpose(const Tile& t, std::int64_t out, std::int64_t outs, T* to) const {
     const std::int64_t vectors = ceil_div(outs, kLanes);
@@ -148,10 +134,10 @@ class WeightGrad {
     std::vector<micro::Run> rows;
     for (std::int64_t d = 0; d < t.count[0]; ++d)
       for (std::int64_t h = 0; h < t.count[1]; ++h)
-        add_run(rows, ((t.begin[0] + d) * shape_.out[1] + t.begin[1] + h) * shape_.out[2] + t.begin[2],
-                t.count[2]);
-    for (std::int64_t v = 0; v < vectors; v += panel(vectors, v)) {
-      const std::int64_t wide = panel(vectors, v);
+        micro::add_run(rows, ((t.begin[0] + d) * shape_.out[1] + t.begin[1] + h) * shape_.out[2] + t.begin[2],
+                       t.count[2]);
+    for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
+      const std::int64_t wide = micro::panel(vectors, v);
       for (std::int64_t lane = 0; lane < wide; ++lane) {
         const std::int64_t first = (v + lane) * kLanes;
         T* at = to + positions * v * kLanes + lane * kLanes;
@@ -171,7 +157,7 @@ class WeightGrad {
     for (std::int64_t image = 0; image < t.images; ++image)
       for (std::int64_t d = 0; d < t.count[0]; ++d)
         for (std::int64_t h = 0; h < t.count[1]; ++h)
-          add_run(runs, plan_.row_offset(image, d, h), t.count[2]);
+          micro::add_run(runs, plan_.row_offset(image, d, h), t.count[2]);
   }
 
   const T* x_;

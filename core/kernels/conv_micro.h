@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 /// The innermost loops of the direct convolutions: a block of results stays in registers over a whole sum.
 namespace evenkeel::kernels::micro {
@@ -45,6 +46,14 @@ struct Run {
   std::int32_t count;
 };
 
+/// Adds a run, joined to the last where it goes on where that ended.
+inline void add_run(std::vector<Run>& runs, std::int64_t source, std::int64_t count) {
+  if (!runs.empty() && runs.back().source + runs.back().count == source)
+    runs.back().count += static_cast<std::int32_t>(count);
+  else
+    runs.push_back({static_cast<std::int32_t>(source), static_cast<std::int32_t>(count)});
+}
+
 /// sum[r * ld + lane] += sum over positions of tile[r * pitch + position] * gradient[position][lane], rows of
 /// the gradient following one another for the positions of all runs.
 template <class T>
@@ -54,6 +63,11 @@ inline constexpr int kMaxWeightVectors = 3;
 /// Input channels a block takes with `vectors` vectors of output channels.
 inline int weight_rows(int vectors) {
   return kVectorBytes == 64 ? (vectors == 3 ? 8 : 12) : (vectors == 3 ? 4 : 6);
+}
+/// Vectors of output channels taken together from vector v of `vectors` on: two, and three at an odd end.
+inline std::int64_t panel(std::int64_t vectors, std::int64_t v) {
+  const std::int64_t left = vectors - v;
+  return left == 3 ? 3 : std::min<std::int64_t>(left, 2);
 }
 template <class T>
 WeightBlock<T> weight_block(int rows, int vectors);

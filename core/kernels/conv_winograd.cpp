@@ -199,8 +199,9 @@ class Runner {
   std::vector<std::int32_t> offsets_;
 };
 
-/// x -> y, or turned gy -> gx.
-Correlation correlation_of(const ConvGeometry& g, bool turned) {
+}  // namespace
+
+Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
   Correlation c = forward_correlation(g);
   if (turned) {
     c.source = as_volume(g.rank, g.out, 1);
@@ -216,8 +217,6 @@ Correlation correlation_of(const ConvGeometry& g, bool turned) {
   c.step[2] = kOutputs;
   return c;
 }
-
-}  // namespace
 
 bool conv_winograd_pays(const ConvGeometry& g) {
   constexpr std::int64_t kManyChannels = 16;
@@ -243,7 +242,7 @@ void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w
                            float* y) {
   const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const Pass pass{.shape = correlation_of(g, false),
+  const Pass pass{.shape = winograd_correlation(g, false),
                   .size = as_volume(g.rank, g.out, 1),
                   .images = g.batch,
                   .groups = g.groups,
@@ -265,7 +264,7 @@ void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w
 void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
   const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const Pass pass{.shape = correlation_of(g, true),
+  const Pass pass{.shape = winograd_correlation(g, true),
                   .size = as_volume(g.rank, g.in, 1),
                   .images = g.batch,
                   .groups = g.groups,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_tile.h>
 
 namespace evenkeel::kernels {
 
@@ -13,5 +14,10 @@ bool conv_winograd_pays(const ConvGeometry& g);
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                            float* y);
 void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta);
+
+void conv_winograd_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta);
+
+/// x -> y, or turned gy -> gx, with the last axis's outputs in quadruples and its taps in pieces of three.
+Correlation winograd_correlation(const ConvGeometry& g, bool turned);
 
 }  // namespace evenkeel::kernels

@@ -2,6 +2,7 @@
 
 #include <evenkeel/core/kernels/simd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -32,35 +33,49 @@ inline std::array<float, kPoints> transform_kernel(float w0, float w1, float w2)
 using S = Simd<float>;
 using Vector = S::Vector;
 
+/// Lane q is lane 4 q + kFirst of a followed by b, the last where there is none.
+template <int kFirst>
+Vector every_fourth(Vector a, Vector b) {
+  return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+    return __builtin_shufflevector(a, b, (std::min(4 * kIndex + kFirst, 2 * S::kLanes - 1))...);
+  }
+  (std::make_integer_sequence<int, S::kLanes>{});
+}
+
 /// Copies rows as RowCopy does, transformed: to[p * pitch + q] = the value at point p of the six cells from
 /// first + 4 q on.
 class SourceRow {
  public:
   SourceRow(std::int64_t length, std::int64_t first, std::int64_t count, std::int64_t pitch)
-      : length_(length), first_(first), count_(count), pitch_(pitch) {}
+      : length_(length),
+        first_(first),
+        count_(count),
+        pitch_(pitch),
+        mask_{S::lanes_between(first, 0, length), S::lanes_between(first + S::kLanes, 0, length)} {}
 
   void copy(const float* row, std::int64_t next, float* to) const {
+    if (count_ <= kNarrow) {
+      const Vector a = S::load_masked(row + first_, mask_[0]);
+      const Vector b = S::load_masked(row + first_ + S::kLanes, mask_[1]);
+      return transform({every_fourth<0>(a, b), every_fourth<1>(a, b), every_fourth<2>(a, b),
+                        every_fourth<3>(a, b), every_fourth<4>(a, b), every_fourth<5>(a, b)},
+                       to);
+    }
     for (std::int64_t q = 0; q < count_; q += S::kLanes) {
       const std::int64_t at = first_ + kOutputs * q;
-      Vector v[kOutputs + 1];
-      for (int i = 0; i < 5; ++i) {
-        v[i] = S::load_between(row, at + i * S::kLanes, 0, length_);
-        __builtin_prefetch(row + at + i * S::kLanes + next);
+      Vector v[5];
+      if (at >= 0 && at + 5 * S::kLanes <= length_) {
+        for (int i = 0; i < 5; ++i) v[i] = S::load(row + at + i * S::kLanes);
+      } else {
+        for (int i = 0; i < 5; ++i) v[i] = S::load_between(row, at + i * S::kLanes, 0, length_);
       }
+      for (int i = 0; i < 4; ++i) __builtin_prefetch(row + at + i * S::kLanes + next);
       const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
       const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
-      const Vector d0 = evens<float>(even, later_even), d2 = odds<float>(even, later_even);
-      const Vector d1 = evens<float>(odd, later_odd), d3 = odds<float>(odd, later_odd);
-      const Vector d4 = joined<float, 1>(d0, v[4]);
-      const Vector d5 = joined<float, 1>(d1, joined<float, 1>(v[4], v[4]));
-      const Vector inner_even = d4 - 2 * d2, inner_odd = kInner * (d3 - 2 * d1);
-      const Vector outer_even = d4 - 0.5f * d2, outer_odd = kOuter * (d3 - 0.5f * d1);
-      S::store(to + q, d0 + (d4 - 2.5f * d2));
-      S::store(to + pitch_ + q, inner_even + inner_odd);
-      S::store(to + 2 * pitch_ + q, inner_even - inner_odd);
-      S::store(to + 3 * pitch_ + q, outer_even + outer_odd);
-      S::store(to + 4 * pitch_ + q, outer_even - outer_odd);
-      S::store(to + 5 * pitch_ + q, d1 + (d5 - 2.5f * d3));
+      const Vector d0 = evens<float>(even, later_even), d1 = evens<float>(odd, later_odd);
+      transform({d0, d1, odds<float>(even, later_even), odds<float>(odd, later_odd),
+                 joined<float, 1>(d0, v[4]), joined<float, 1>(d1, joined<float, 1>(v[4], v[4]))},
+                to + q);
     }
   }
 
@@ -70,8 +85,75 @@ class SourceRow {
   }
 
  private:
+  /// Quadruples whose cells two vectors hold.
+  static constexpr std::int64_t kNarrow = (2 * S::kLanes - kPoints) / kOutputs + 1;
+
+  void transform(const std::array<Vector, kPoints>& d, float* to) const {
+    const Vector inner_even = d[4] - 2 * d[2], inner_odd = kInner * (d[3] - 2 * d[1]);
+    const Vector outer_even = d[4] - 0.5f * d[2], outer_odd = kOuter * (d[3] - 0.5f * d[1]);
+    S::store(to, d[0] + (d[4] - 2.5f * d[2]));
+    S::store(to + pitch_, inner_even + inner_odd);
+    S::store(to + 2 * pitch_, inner_even - inner_odd);
+    S::store(to + 3 * pitch_, outer_even + outer_odd);
+    S::store(to + 4 * pitch_, outer_even - outer_odd);
+    S::store(to + 5 * pitch_, d[1] + (d[5] - 2.5f * d[3]));
+  }
+
   std::int64_t length_, first_, count_, pitch_;
+  S::Mask mask_[2];
 };
+
+/// Copies rows of a gradient: to[p * pitch + q] = the value at point p of cells 4 q … 4 q + 3, zero from
+/// `length` on.
+class GradientRow {
+ public:
+  GradientRow(std::int64_t length, std::int64_t count, std::int64_t pitch)
+      : length_(length), count_(count), pitch_(pitch) {}
+
+  void copy(const float* row, float* to) const {
+    if (count_ * kOutputs <= S::kLanes) {
+      const Vector v = S::load_between(row, 0, 0, length_);
+      return transform(every_fourth<0>(v, v), every_fourth<1>(v, v), every_fourth<2>(v, v),
+                       every_fourth<3>(v, v), to);
+    }
+    for (std::int64_t q = 0; q < count_; q += S::kLanes) {
+      Vector v[4];
+      for (int i = 0; i < 4; ++i) v[i] = S::load_between(row, kOutputs * q + i * S::kLanes, 0, length_);
+      const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
+      const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
+      transform(evens<float>(even, later_even), evens<float>(odd, later_odd), odds<float>(even, later_even),
+                odds<float>(odd, later_odd), to + q);
+    }
+  }
+
+ private:
+  void transform(Vector y0, Vector y1, Vector y2, Vector y3, float* to) const {
+    const Vector inner_even = y0 + 0.5f * y2, inner_odd = kInner * (y1 + 0.5f * y3);
+    const Vector outer_even = y0 + 2 * y2, outer_odd = kOuter * (y1 + 2 * y3);
+    S::store(to, y0);
+    S::store(to + pitch_, inner_even + inner_odd);
+    S::store(to + 2 * pitch_, inner_even - inner_odd);
+    S::store(to + 3 * pitch_, outer_even + outer_odd);
+    S::store(to + 4 * pitch_, outer_even - outer_odd);
+    S::store(to + 5 * pitch_, y3);
+  }
+
+  std::int64_t length_, count_, pitch_;
+};
+
+/// to[k * count + i] = weight k, below `taps`, that from[p * count + i], sums at point p, stand for.
+inline void deliver_kernel(const float* from, std::int64_t count, std::int64_t taps, float* to) {
+  constexpr float kThird = 1.0f / 3.0f;
+  for (std::int64_t i = 0; i < count; ++i, ++from, ++to) {
+    const float inner_even = -2 * kThird * (from[count] + from[2 * count]);
+    const float outer_even = 0.5f * kThird * (from[3 * count] + from[4 * count]);
+    to[0] = from[0] + inner_even + outer_even;
+    if (taps > 1)
+      to[count] = -2 * kThird * kInner * (from[count] - from[2 * count]) +
+                  0.5f * kThird * kOuter * (from[3 * count] - from[4 * count]);
+    if (taps > 2) to[2 * count] = 0.5f * inner_even + 2 * outer_even + from[5 * count];
+  }
+}
 
 /// to[i] = bias + the outputs that from[p * pitch + q], sums at point p, stand for; += with add; i < total.
 inline void deliver_row(const float* from, std::int64_t pitch, std::int64_t total, float bias, bool add,

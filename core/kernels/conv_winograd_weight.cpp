@@ -1,0 +1,226 @@
+#include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
+#include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+using winograd::kOutputs;
+using winograd::kPoints;
+using winograd::kTaps;
+
+constexpr std::int64_t kLanes = Simd<float>::kLanes;
+constexpr std::int64_t kWantedPieces = 16;
+constexpr std::int64_t kTileBytes = 600 << 10;  ///< cells and gradients of a tile
+constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
+constexpr std::int64_t kChunk = 128;            ///< output channels of a piece
+constexpr std::int64_t kChannelBlock = 64;
+constexpr std::int64_t kWorthACut = 512;  ///< quadruples that pay for a set of sums of their own
+
+/// Sums over quadruples of outputs of transformed cells times transformed gradients, point by point; what the
+/// sums of all quadruples stand for is worked out once, at the end.
+class WeightGrad {
+ public:
+  WeightGrad(const ConvGeometry& g, const float* x, const float* gy)
+      : x_(x),
+        gy_(gy),
+        shape_(winograd_correlation(g, false)),
+        out_(as_volume(g.rank, g.out, 1)),
+        groups_(g.groups),
+        channels_(g.in_channels / g.groups),
+        outs_(g.out_channels / g.groups),
+        kernel_(g.kernel[g.rank - 1]),
+        taps_(shape_.taps()),
+        chunk_(ceil_div(ceil_div(outs_, ceil_div(outs_, kChunk)), kLanes) * kLanes),
+        chunks_(ceil_div(outs_, chunk_)),
+        block_(std::min(channels_, kChannelBlock)),
+        cuts_(std::clamp<std::int64_t>(
+            std::min(kWantedPieces / (groups_ * chunks_), g.batch * product(shape_.out) / kWorthACut), 1,
+            kWantedPieces)),
+        plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Layout::shared, kLanes),
+        point_cells_(plan_.size(block_)),
+        point_sums_(channels_ * taps_ * chunk_) {
+    cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
+  }
+
+  void run(float* gw, float beta) const {
+    const std::int64_t piece_size = kPoints * point_sums_;
+    detail::Workspace<float> sums(static_cast<std::size_t>(cuts_ * groups_ * chunks_ * piece_size));
+    detail::parallel_for(groups_ * chunks_ * cuts_, [&](std::int64_t piece) {
+      float* sum = sums.data() + piece * piece_size;
+      std::fill_n(sum, piece_size, 0.0f);
+      const std::int64_t cut = piece % cuts_;
+      Worker(*this).add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_,
+                              sum);
+    });
+    const std::int64_t strip = std::min(channels_, ceil_div(3 * kLanes, taps_));
+    const std::int64_t strips = ceil_div(channels_, strip);
+    detail::parallel_for(groups_ * chunks_ * strips, [&](std::int64_t i) {
+      const std::int64_t first = i % strips * strip;
+      deliver(i / strips, first, std::min(strip, channels_ - first),
+              sums.data() + i / strips * cuts_ * piece_size, gw, beta);
+    });
+  }
+
+ private:
+  std::int64_t positions() const {
+    const std::int64_t pieces = static_cast<std::int64_t>(shape_.at[2].size());
+    const std::int64_t fits =
+        kTileBytes / (kPoints * static_cast<std::int64_t>(sizeof(float))) / (chunk_ + block_ * pieces);
+    return std::clamp<std::int64_t>(fits / kLanes * kLanes, 2 * kLanes, kPositions);
+  }
+
+  class Worker {
+   public:
+    explicit Worker(const WeightGrad& grad)
+        : g_(grad),
+          positions_(product(grad.plan_.full().count) * grad.plan_.full().images),
+          row_pitch_((ceil_div(positions_, kLanes) | 1) * kLanes + kLanes),
+          cells_(static_cast<std::size_t>(kPoints * grad.point_cells_)),
+          rows_(static_cast<std::size_t>(kPoints * kLanes * row_pitch_)),
+          gradient_(static_cast<std::size_t>(kPoints * positions_ * grad.chunk_)) {}
+
+    /// Adds tiles [first, last) to `sum`, [point][channel, tap][output channel of the chunk].
+    void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, float* sum) {
+      const std::int64_t group = group_chunk / g_.chunks_;
+      const std::int64_t out = group_chunk % g_.chunks_ * g_.chunk_;
+      const std::int64_t outs = std::min(g_.chunk_, g_.outs_ - out);
+      const std::int64_t plane = product(g_.shape_.source);
+      for (std::int64_t index = first; index < last; ++index) {
+        const Tile t = g_.plan_.tile(index);
+        transform_gradient(t, group * g_.outs_ + out, outs);
+        list_runs(t);
+        for (std::int64_t c = 0; c < g_.channels_; c += g_.block_) {
+          const std::int64_t channels = std::min(g_.block_, g_.channels_ - c);
+          g_.plan_.fill_rows(t, g_.x_ + (group * g_.channels_ + c) * plane, g_.groups_ * g_.channels_ * plane,
+                             channels, cells_.data(), [&](std::int64_t begin, std::int64_t count) {
+                               return winograd::SourceRow(g_.shape_.source[2], begin, count, g_.point_cells_);
+                             });
+          for (std::int64_t point = 0; point < kPoints; ++point)
+            multiply(point, outs, channels, sum + point * g_.point_sums_ + c * g_.taps_ * g_.chunk_);
+        }
+      }
+    }
+
+   private:
+    void multiply(std::int64_t point, std::int64_t outs, std::int64_t channels, float* sum) {
+      const std::int64_t vectors = ceil_div(outs, kLanes);
+      const std::int64_t pitch = g_.plan_.channel_size();
+      for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
+        const auto wide = static_cast<int>(micro::panel(vectors, v));
+        const float* gradient = gradient_.data() + positions_ * (point * g_.chunk_ + v * kLanes);
+        const std::int64_t blocks = ceil_div(channels, micro::weight_rows(wide));
+        for (std::int64_t b = 0; b < blocks; ++b)
+          for (std::int64_t tap = 0; tap < g_.taps_; ++tap) {
+            const std::int64_t row = channels * b / blocks;
+            const auto rows = static_cast<int>(channels * (b + 1) / blocks - row);
+            micro::weight_block<float>(rows, wide)(
+                static_cast<std::int64_t>(runs_.size()), runs_.data(),
+                cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch,
+                gradient, sum + (row * g_.taps_ + tap) * g_.chunk_ + v * kLanes, g_.taps_ * g_.chunk_);
+          }
+      }
+    }
+
+    /// gy of the tile, transformed, as [point][panel][position][output channel of the panel].
+    void transform_gradient(const Tile& t, std::int64_t out, std::int64_t outs) {
+      const std::int64_t vectors = ceil_div(outs, kLanes);
+      const std::int64_t plane = product(g_.out_);
+      const std::int64_t count = product(t.count) * t.images;
+      const winograd::GradientRow row(g_.out_[2] - t.begin[2] * kOutputs, t.count[2], kLanes * row_pitch_);
+      for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
+        const std::int64_t wide = micro::panel(vectors, v);
+        for (std::int64_t lane = 0; lane < wide; ++lane) {
+          const std::int64_t first = (v + lane) * kLanes;
+          const std::int64_t some = std::min<std::int64_t>(kLanes, outs - first);
+          for (std::int64_t o = 0; o < some; ++o) {
+            float* to = rows_.data() + o * row_pitch_;
+            for (std::int64_t image = t.image; image < t.image + t.images; ++image) {
+              const float* from = g_.gy_ + (image * g_.groups_ * g_.outs_ + out + first + o) * plane;
+              for (std::int64_t d = t.begin[0]; d < t.begin[0] + t.count[0]; ++d)
+                for (std::int64_t h = t.begin[1]; h < t.begin[1] + t.count[1]; ++h, to += t.count[2])
+                  row.copy(from + (d * g_.out_[1] + h) * g_.out_[2] + t.begin[2] * kOutputs, to);
+            }
+          }
+          for (std::int64_t point = 0; point < kPoints; ++point)
+            micro::transpose_to_lanes(
+                rows_.data() + point * kLanes * row_pitch_, row_pitch_, count, static_cast<int>(some),
+                gradient_.data() + positions_ * (point * g_.chunk_ + v * kLanes) + lane * kLanes,
+                wide * kLanes);
+        }
+      }
+    }
+
+    void list_runs(const Tile& t) {
+      runs_.clear();
+      for (std::int64_t image = 0; image < t.images; ++image)
+        for (std::int64_t d = 0; d < t.count[0]; ++d)
+          for (std::int64_t h = 0; h < t.count[1]; ++h)
+            micro::add_run(runs_, g_.plan_.row_offset(image, d, h), t.count[2]);
+    }
+
+    const WeightGrad& g_;
+    std::int64_t positions_, row_pitch_;
+    detail::Workspace<float> cells_, rows_, gradient_;
+    std::vector<micro::Run> runs_;
+  };
+
+  /// Sums of the cuts in order, at the points, to the weights [output channel][channel][tap].
+  void deliver(std::int64_t group_chunk, std::int64_t channel, std::int64_t channels, const float* sums,
+               float* gw, float beta) const {
+    const std::int64_t pieces = static_cast<std::int64_t>(shape_.at[2].size());
+    const std::int64_t lines = taps_ / pieces;
+    const std::int64_t out = group_chunk % chunks_ * chunk_;
+    const std::int64_t outs = std::min(chunk_, outs_ - out);
+    const std::int64_t rows = channels * lines * kernel_;
+    detail::Workspace<float> memory(static_cast<std::size_t>((kPoints + rows) * chunk_ + chunk_ * kLanes));
+    float* total = memory.data();
+    float* weights = total + kPoints * chunk_;
+    float* turned = weights + rows * chunk_;
+    for (std::int64_t line = 0; line < channels * lines; ++line)
+      for (std::int64_t piece = 0; piece < pieces; ++piece) {
+        const float* from = sums + ((channel * lines + line) * pieces + piece) * chunk_;
+        for (std::int64_t point = 0; point < kPoints; ++point) {
+          float* to = total + point * chunk_;
+          std::copy_n(from + point * point_sums_, chunk_, to);
+          for (std::int64_t cut = 1; cut < cuts_; ++cut)
+            for (std::int64_t o = 0; o < chunk_; ++o)
+              to[o] += from[(cut * kPoints + point) * point_sums_ + o];
+        }
+        winograd::deliver_kernel(total, chunk_, std::min(kTaps, kernel_ - piece * kTaps),
+                                 weights + (line * kernel_ + piece * kTaps) * chunk_);
+      }
+    for (std::int64_t row = 0; row < rows; row += kLanes) {
+      const std::int64_t some = std::min(kLanes, rows - row);
+      micro::transpose_to_lanes(weights + row * chunk_, chunk_, outs, static_cast<int>(some), turned, kLanes);
+      for (std::int64_t o = 0; o < outs; ++o) {
+        float* to =
+            gw + ((group_chunk / chunks_ * outs_ + out + o) * channels_ + channel) * lines * kernel_ + row;
+        for (std::int64_t r = 0; r < some; ++r) to[r] = turned[o * kLanes + r] + (beta == 0 ? 0.0f : to[r]);
+      }
+    }
+  }
+
+  const float* x_;
+  const float* gy_;
+  Correlation shape_;
+  Sizes3 out_;
+  std::int64_t groups_, channels_, outs_, kernel_, taps_, chunk_, chunks_, block_, cuts_;
+  TilePlan plan_;
+  std::int64_t point_cells_, point_sums_;
+};
+
+}  // namespace
+
+void conv_winograd_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw,
+                               float beta) {
+  WeightGrad(g, x, gy).run(gw, beta);
+}
+
+}  // namespace evenkeel::kernels
