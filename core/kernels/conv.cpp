@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/reduce.h>
@@ -8,13 +9,19 @@
 
 namespace evenkeel::kernels {
 
-// Which path is taken when:
+// Which path is taken when, in this order:
+// - Depthwise, all passes: conv_depthwise.cpp reads rows where they are, by vectors of positions; nothing is
+//   copied.
+// - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
+// and
+//   conv_winograd_weight.cpp take four outputs from six products instead of twelve. A cell that is not finite
+//   may then spoil all four outputs of a quadruple that reads it. f64 is left to the plain sums.
 // - Forward: conv_direct.cpp, register blocks of output channels by positions, over padded tiles in L2.
 // - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
-//   conv_dot_weight.cpp where a group has few output channels (depthwise): vectors of positions.
-// conv_tile.h lays out the tiles, conv_micro.h has the innermost loops. Both serve strides, dilation, groups
-// and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
+//   conv_dot_weight.cpp where a group has few output channels: vectors of positions.
+// conv_tile.h lays out the tiles, conv_micro.h has the innermost loops. The direct paths serve strides,
+// dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.
@@ -24,6 +31,7 @@ constexpr std::int64_t kFewOutputs = 8;
 
 template <class T>
 void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
   conv_direct_forward(g, x, w, bias, y);
@@ -31,6 +39,7 @@ void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, 
 
 template <class T>
 void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
   conv_direct_input_grad(g, gy, w, gx, beta);
@@ -38,6 +47,7 @@ void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T be
 
 template <class T>
 void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
   if (g.out_channels / g.groups <= kFewOutputs)

@@ -15,8 +15,6 @@ constexpr std::int64_t kSumLength =
     192;  ///< products added before a block goes back to memory: its cells stay in L1
 constexpr std::int64_t kTileBytes = 400 << 10;       ///< cells and results of a tile
 constexpr std::int64_t kFirstLevelBytes = 16 << 10;  ///< half of an L1 cache
-constexpr std::int64_t kManyChannels =
-    96;  ///< from here on, more vectors of cells at a time would not stay in L1
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 constexpr std::int64_t kWantedPieces =
@@ -211,11 +209,11 @@ class Runner {
       const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
       const T* bias = c == 0 && p_.bias != nullptr ? p_.bias + group * p_.rows : nullptr;
       const auto vectors = static_cast<std::int64_t>(lanes_.size());
-      // Cells that fit the L1 cache stay while each row block's results are written through; else the weights
-      // of all row blocks pass by for a few vectors of cells.
-      const bool small =
-          channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T)) <= kFirstLevelBytes;
-      const std::int64_t together = small ? vectors : channels > kManyChannels ? 2 : 4;
+      // As many vectors of cells as stay in the L1 cache while the weights of all row blocks pass by.
+      const std::int64_t bytes = channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T));
+      const auto unit = micro::vectors_for(static_cast<int>(ceil_div(p_.rows, r_.blocks_.count)));
+      const std::int64_t fits = kFirstLevelBytes * vectors / std::max<std::int64_t>(bytes, 1);
+      const std::int64_t together = std::max<std::int64_t>(fits / unit, 1) * unit;
       for (std::int64_t v = 0; v < vectors; v += together)
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);

@@ -149,10 +149,10 @@ void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, i
   constexpr int kLanes = Simd<T>::kLanes;
   using Vector = typename Simd<T>::Vector;
   std::int64_t i = 0;
-  for (; i + kLanes <= count && rows == kLanes; i += kLanes) {
+  for (; i + kLanes <= count; i += kLanes) {
     Vector block[kLanes];
 #pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r) block[r] = Simd<T>::load(from + r * pitch + i);
+    for (int r = 0; r < kLanes; ++r) block[r] = r < rows ? Simd<T>::load(from + r * pitch + i) : Vector{};
       // log2(lanes) perfect shuffles of the rows transpose the block.
 #pragma GCC unroll 4
     for (int width = 1; width < kLanes; width *= 2) {

@@ -1,5 +1,6 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/gemm.h>
+#include <evenkeel/core/kernels/gemm_packed.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 
@@ -58,6 +59,9 @@ void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double al
 
 /// Multiply-adds worth handing to another thread.
 constexpr double kWorthAPiece = 1 << 20;
+/// Multiply-adds, and a shortest side, from which on packing by ourselves beats the BLAS.
+constexpr double kWorthPacking = 1 << 19;
+constexpr std::int64_t kWidePacking = 24;
 constexpr std::int64_t kMaxPieces = 16;
 constexpr std::int64_t kPieceMultiple = 48;
 
@@ -87,6 +91,8 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc) {
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  if (work > kWorthPacking && std::min({m, n, k}) >= kWidePacking && (beta == T(0) || beta == T(1)))
+    return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   const std::int64_t longer = std::max(m, n);
   const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
   const std::int64_t pieces = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(longer, 1));

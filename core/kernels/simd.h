@@ -149,6 +149,8 @@ class RowCopy {
     } else if (few_) {
       for (std::int64_t i = 0; i < count_; i += S::kLanes) {
         const auto* mask = mask_ + 2 * (i / S::kLanes);
+        __builtin_prefetch(from + next + 2 * i);
+        __builtin_prefetch(from + next + 2 * i + S::kLanes);
         S::store(to + i, evens<T>(S::load_masked(from + 2 * i, mask[0]),
                                   S::load_masked(from + 2 * i + S::kLanes, mask[1])));
       }

@@ -26,8 +26,9 @@ std::vector<double> reference(bool ta, bool tb, Sides s, double alpha, const T* 
   return result;
 }
 
-const Sides kSides[] = {{1, 1, 1}, {0, 3, 4},    {3, 0, 4},     {3, 4, 0},     {7, 1, 5},
-                        {1, 9, 3}, {33, 47, 19}, {300, 21, 65}, {20, 500, 130}};
+const Sides kSides[] = {{1, 1, 1},      {0, 3, 4},     {3, 0, 4},     {3, 4, 0},
+                        {7, 1, 5},      {1, 9, 3},     {33, 47, 19},  {300, 21, 65},
+                        {20, 500, 130}, {301, 45, 70}, {45, 301, 70}, {80, 97, 401}};
 
 }  // namespace
 
@@ -65,7 +66,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batches_walk_or_share_their_operands, T, FloatType
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
-  for (const Sides s : {Sides{300, 310, 200}, Sides{1000, 20, 300}, Sides{20, 1000, 300}}) {
+  for (const Sides s :
+       {Sides{300, 310, 200}, Sides{310, 300, 200}, Sides{1000, 20, 300}, Sides{20, 1000, 300}}) {
     const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
     check_same_bits_at_any_thread_count([&] {
       auto c = garbage<T>(s.m * s.n);

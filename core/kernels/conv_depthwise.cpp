@@ -1,0 +1,308 @@
+#include <evenkeel/core/kernels/conv_depthwise.h>
+#include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+constexpr std::int64_t kWorthAPiece = 1 << 18;
+constexpr std::int64_t kWantedPieces = 16;
+
+/// A tap of the last axis: results q of a phase read cell q * step + shift.
+struct Tap {
+  std::int64_t shift;
+  std::int64_t weight;
+};
+
+/// A source row that goes into a target row, and which of the other axes' taps it meets.
+struct Line {
+  std::int64_t source;
+  std::int64_t tap;
+};
+
+/// What all planes share: which source row meets which target row, and where the rows end.
+template <class T>
+struct Plan {
+  using S = Simd<T>;
+  static constexpr int kLanes = S::kLanes;
+
+  /// Results read cells from + (out * step + at) of each axis; with `turned`, results are the cells and read
+  /// the outs.
+  Plan(const ConvGeometry& g, bool turned) : kernel(g.kernel[g.rank - 1]) {
+    const Correlation c = forward_correlation(g);
+    target = turned ? c.source : c.out;
+    source = turned ? c.out : c.source;
+    step = turned ? 1 : static_cast<int>(c.step[2]);
+    phases = turned ? static_cast<int>(c.step[2]) : 1;
+    for (std::int64_t d = 0; d < target[0]; ++d)
+      for (std::int64_t h = 0; h < target[1]; ++h) add_row(c, turned, d, h);
+    taps.resize(static_cast<std::size_t>(phases));
+    for (int phase = 0; phase < phases; ++phase)
+      for (std::int64_t k = 0; k < kernel; ++k) {
+        const std::int64_t at = c.at[2][k];
+        if (!turned)
+          taps[phase].push_back({at, k});
+        else if ((phase - at) % phases == 0)
+          taps[phase].push_back({(phase - at) / phases, k});
+      }
+    vectors = ceil_div(ceil_div(target[2], phases), kLanes);
+    constexpr std::int64_t kFewVectors = 8;
+    if (vectors > kFewVectors) find_inside();
+    for (int phase = 0; phase < phases; ++phase)
+      for (const Tap& tap : taps[phase])
+        for (std::int64_t v = 0; v < vectors; v = v + 1 == inside_begin ? inside_end : v + 1)
+          for (int half = 0; half < step; ++half)
+            masks.push_back(S::lanes_between(tap.shift + (v * step + half) * kLanes, 0, source[2]));
+  }
+
+  std::int64_t rows() const { return target[0] * target[1]; }
+  std::int64_t edges() const { return vectors - (inside_end - inside_begin); }
+  /// Place of a vector's masks among those of its tap.
+  std::int64_t edge(std::int64_t v) const { return v < inside_begin ? v : v - (inside_end - inside_begin); }
+
+  Sizes3 target, source;
+  std::int64_t kernel;
+  int step, phases;
+  std::vector<Line> lines;
+  std::vector<std::size_t> first_line{0};         ///< of each target row, and the end
+  std::vector<std::vector<Tap>> taps;             ///< of each phase
+  std::int64_t vectors;                           ///< of a phase in a row
+  std::int64_t inside_begin = 0, inside_end = 0;  ///< vectors of a long row that read no cell beyond its ends
+  std::vector<typename S::Mask> masks;            ///< [phase][tap][vector, if not inside][half]
+
+ private:
+  void find_inside() {
+    std::int64_t low = 0, high = 0;
+    for (const auto& phase : taps)
+      for (const Tap& tap : phase) {
+        low = std::min(low, tap.shift);
+        high = std::max(high, tap.shift);
+      }
+    const std::int64_t reach = step * kLanes;
+    inside_begin = std::min(std::max<std::int64_t>(ceil_div(-low, reach), 1), vectors - 1);
+    inside_end = std::clamp((source[2] - high) / reach, inside_begin, vectors - 1);
+  }
+
+  void add_row(const Correlation& c, bool turned, std::int64_t d, std::int64_t h) {
+    const auto source_of = [&](int axis, std::int64_t result, std::size_t tap) {
+      const std::int64_t at = c.at[axis][tap];
+      if (!turned) return result * c.step[axis] + at;
+      return (result - at) % c.step[axis] == 0 ? (result - at) / c.step[axis] : -1;
+    };
+    for (std::size_t kd = 0; kd < c.at[0].size(); ++kd)
+      for (std::size_t kh = 0; kh < c.at[1].size(); ++kh) {
+        const std::int64_t from_d = source_of(0, d, kd), from_h = source_of(1, h, kh);
+        if (from_d < 0 || from_d >= source[0] || from_h < 0 || from_h >= source[1]) continue;
+        lines.push_back(
+            {(from_d * source[1] + from_h) * source[2], static_cast<std::int64_t>(kd * c.at[1].size() + kh)});
+      }
+    first_line.push_back(lines.size());
+  }
+};
+
+/// One vector of neighbouring results' cells; kStep 2: of every second cell.
+template <class T, int kStep, bool kInside>
+typename Simd<T>::Vector cells(const T* from, const typename Simd<T>::Mask* mask) {
+  using S = Simd<T>;
+  if constexpr (kInside && kStep == 1)
+    return S::load(from);
+  else if constexpr (kInside)
+    return evens<T>(S::load(from), S::load(from + S::kLanes));
+  else if constexpr (kStep == 1)
+    return S::load_masked(from, *mask);
+  else
+    return evens<T>(S::load_masked(from, mask[0]), S::load_masked(from + S::kLanes, mask[1]));
+}
+
+/// kVectors vectors of a target row from vector v on.
+template <class T, int kStep, int kPhases, int kVectors, bool kInside>
+void row_part(const Plan<T>& plan, std::int64_t row, std::int64_t v, const T* plane, const T* w, T start,
+              bool add, T* to) {
+  using S = Simd<T>;
+  constexpr int kLanes = S::kLanes;
+  typename S::Vector sum[kPhases][kVectors];
+  for (auto& phase : sum)
+    for (auto& s : phase) s = start - typename S::Vector{};
+  for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i) {
+    const T* from = plane + plan.lines[i].source + v * kStep * kLanes;
+    const T* weights = w + plan.lines[i].tap * plan.kernel;
+    const auto* mask = plan.masks.data() + plan.edge(v) * kStep;
+#pragma GCC unroll 2
+    for (int phase = 0; phase < kPhases; ++phase)
+      for (const Tap& tap : plan.taps[phase]) {
+        const T weight = weights[tap.weight];
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j)
+          sum[phase][j] +=
+              weight * cells<T, kStep, kInside>(from + tap.shift + j * kStep * kLanes, mask + j * kStep);
+        mask += plan.edges() * kStep;
+      }
+  }
+  const std::int64_t length = plan.target[2];
+  to += row * length;
+  const auto put = [&](std::int64_t at, typename S::Vector value) {
+    if (at >= length) return;
+    if (add) value += S::load_between(to, at, 0, length);
+    S::store_some(to + at, value, length - at);
+  };
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j)
+    if constexpr (kPhases == 1) {
+      put((v + j) * kLanes, sum[0][j]);
+    } else {
+      put(2 * (v + j) * kLanes, interleave<T, 0>(sum[0][j], sum[1][j]));
+      put((2 * (v + j) + 1) * kLanes, interleave<T, 1>(sum[0][j], sum[1][j]));
+    }
+}
+
+template <class T, int kStep, int kPhases>
+void run_planes(const Plan<T>& plan, const ConvGeometry& g, const T* source, const T* w, const T* bias,
+                T beta, T* target) {
+  constexpr int kTogether = 4;
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  const std::int64_t work = product(plan.target) * taps / kPhases;
+  const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
+  detail::parallel_ranges(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      const std::int64_t channel = plane % g.groups;
+      const T* from = source + plane * product(plan.source);
+      T* to = target + plane * product(plan.target);
+      const T start = bias != nullptr ? bias[channel] : T(0);
+      for (std::int64_t row = 0; row < plan.rows(); ++row) {
+        const auto part = [&]<int kVectors, bool kInside>(std::int64_t v) {
+          row_part<T, kStep, kPhases, kVectors, kInside>(plan, row, v, from, w + channel * taps, start,
+                                                         beta != T(0), to);
+        };
+        std::int64_t v = 0;
+        for (; v < plan.inside_begin; ++v) part.template operator()<1, false>(v);
+        for (; v + kTogether <= plan.inside_end; v += kTogether) part.template operator()<kTogether, true>(v);
+        for (; v < plan.inside_end; ++v) part.template operator()<1, true>(v);
+        for (; v + kTogether <= plan.vectors; v += kTogether) part.template operator()<kTogether, false>(v);
+        for (; v + 2 <= plan.vectors; v += 2) part.template operator()<2, false>(v);
+        for (; v < plan.vectors; ++v) part.template operator()<1, false>(v);
+      }
+    }
+  });
+}
+
+/// sum[k][lane] += gradient times cells over one plane, for kTaps taps of the last axis.
+template <class T, int kStep, int kTaps>
+void weight_part(const Plan<T>& plan, std::int64_t line_tap, std::int64_t first, const T* plane,
+                 const T* gradient, T* sum) {
+  using S = Simd<T>;
+  typename S::Vector acc[kTaps];
+  for (int k = 0; k < kTaps; ++k) acc[k] = S::load(sum + k * S::kLanes);
+  const auto* mask = plan.masks.data() + first * plan.edges() * kStep;
+  const Tap* taps = plan.taps[0].data() + first;
+  for (std::int64_t row = 0; row < plan.rows(); ++row)
+    for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i) {
+      if (plan.lines[i].tap != line_tap) continue;
+      const T* g = gradient + row * plan.target[2];
+      const T* cell = plane + plan.lines[i].source;
+      const auto add = [&]<bool kInside>(std::int64_t v) {
+        const auto value = S::load_between(g, v * S::kLanes, 0, plan.target[2]);
+#pragma GCC unroll 8
+        for (int k = 0; k < kTaps; ++k)
+          acc[k] += value * cells<T, kStep, kInside>(cell + v * kStep * S::kLanes + taps[k].shift,
+                                                     mask + (k * plan.edges() + plan.edge(v)) * kStep);
+      };
+      std::int64_t v = 0;
+      for (; v < plan.inside_begin; ++v) add.template operator()<false>(v);
+      for (; v < plan.inside_end; ++v) add.template operator()<true>(v);
+      for (; v < plan.vectors; ++v) add.template operator()<false>(v);
+    }
+  for (int k = 0; k < kTaps; ++k) S::store(sum + k * S::kLanes, acc[k]);
+}
+
+template <class T, int kStep>
+void weight_plane(const Plan<T>& plan, std::int64_t lines, const T* plane, const T* gradient, T* sum) {
+  const auto part = [&]<int kTaps>(std::int64_t line, std::int64_t first) {
+    weight_part<T, kStep, kTaps>(plan, line, first, plane, gradient,
+                                 sum + (line * plan.kernel + first) * Simd<T>::kLanes);
+  };
+  for (std::int64_t line = 0; line < lines; ++line) {
+    std::int64_t k = 0;
+    for (; k + 7 <= plan.kernel; k += 7) part.template operator()<7>(line, k);
+    for (; k + 5 <= plan.kernel; k += 5) part.template operator()<5>(line, k);
+    for (; k + 3 <= plan.kernel; k += 3) part.template operator()<3>(line, k);
+    for (; k < plan.kernel; ++k) part.template operator()<1>(line, k);
+  }
+}
+
+}  // namespace
+
+bool conv_is_depthwise(const ConvGeometry& g) {
+  constexpr std::int64_t kManyPlanes = 8;
+  return g.in_channels == g.groups && g.out_channels == g.groups && g.batch * g.groups >= kManyPlanes &&
+         g.stride[g.rank - 1] <= 2;
+}
+
+template <class T>
+void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  const Plan<T> plan(g, false);
+  if (plan.step == 1)
+    run_planes<T, 1, 1>(plan, g, x, w, bias, T(0), y);
+  else
+    run_planes<T, 2, 1>(plan, g, x, w, bias, T(0), y);
+}
+
+template <class T>
+void conv_depthwise_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  const Plan<T> plan(g, true);
+  if (plan.phases == 1)
+    run_planes<T, 1, 1>(plan, g, gy, w, nullptr, beta, gx);
+  else
+    run_planes<T, 1, 2>(plan, g, gy, w, nullptr, beta, gx);
+}
+
+template <class T>
+void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  const Plan<T> plan(g, false);
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  const std::int64_t cuts =
+      std::clamp<std::int64_t>(std::min(kWantedPieces / g.groups, g.batch), 1, kWantedPieces);
+  detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * taps));
+  const std::int64_t work = g.batch / cuts * product(plan.target) * taps;
+  const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
+  detail::parallel_ranges(cuts * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> sums(static_cast<std::size_t>(taps * kLanes));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t channel = i % g.groups, cut = i / g.groups;
+      std::fill_n(sums.data(), taps * kLanes, T(0));
+      for (std::int64_t image = g.batch * cut / cuts; image < g.batch * (cut + 1) / cuts; ++image) {
+        const std::int64_t plane = image * g.groups + channel;
+        const T* from = x + plane * product(plan.source);
+        const T* gradient = gy + plane * product(plan.target);
+        if (plan.step == 1)
+          weight_plane<T, 1>(plan, taps / plan.kernel, from, gradient, sums.data());
+        else
+          weight_plane<T, 2>(plan, taps / plan.kernel, from, gradient, sums.data());
+      }
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        T total = 0;
+        for (int lane = 0; lane < kLanes; ++lane) total += sums.data()[tap * kLanes + lane];
+        partial.data()[i * taps + tap] = total;
+      }
+    }
+  });
+  sum_axis(1, cuts, g.groups * taps, T(1), partial.data(), beta, gw);
+}
+
+#define EVENKEEL_INSTANTIATE(T)                                                                \
+  template void conv_depthwise_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
+  template void conv_depthwise_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
+  template void conv_depthwise_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels
