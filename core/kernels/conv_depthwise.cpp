@@ -128,24 +128,33 @@ void row_part(const Plan<T>& plan, std::int64_t row, std::int64_t v, const T* pl
               bool add, T* to) {
   using S = Simd<T>;
   constexpr int kLanes = S::kLanes;
-  typename S::Vector sum[kPhases][kVectors];
+  typename S::Vector sum[kPhases][kVectors], other[kPhases][kVectors] = {};
   for (auto& phase : sum)
     for (auto& s : phase) s = start - typename S::Vector{};
-  for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i) {
-    const T* from = plane + plan.lines[i].source + v * kStep * kLanes;
-    const T* weights = w + plan.lines[i].tap * plan.kernel;
+  const auto add_line = [&](const Line& line, auto& to_phases, std::size_t phase, std::size_t tap,
+                            const auto* mask) {
+    const Tap& t = plan.taps[phase][tap];
+    const T weight = w[line.tap * plan.kernel + t.weight];
+    const T* from = plane + line.source + v * kStep * kLanes + t.shift;
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j)
+      to_phases[phase][j] += weight * cells<T, kStep, kInside>(from + j * kStep * kLanes, mask + j * kStep);
+  };
+  // Lines in pairs, each with sums of its own: more sums than a multiply-add takes cycles.
+  const auto end = plan.first_line[row + 1];
+  for (auto i = plan.first_line[row]; i < end; i += 2) {
     const auto* mask = plan.masks.data() + plan.edge(v) * kStep;
 #pragma GCC unroll 2
-    for (int phase = 0; phase < kPhases; ++phase)
-      for (const Tap& tap : plan.taps[phase]) {
-        const T weight = weights[tap.weight];
-#pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j)
-          sum[phase][j] +=
-              weight * cells<T, kStep, kInside>(from + tap.shift + j * kStep * kLanes, mask + j * kStep);
-        mask += plan.edges() * kStep;
+    for (std::size_t phase = 0; phase < kPhases; ++phase)
+      for (std::size_t tap = 0; tap < plan.taps[phase].size(); ++tap, mask += plan.edges() * kStep) {
+        add_line(plan.lines[i], sum, phase, tap, mask);
+        if (i + 1 < end) add_line(plan.lines[i + 1], other, phase, tap, mask);
       }
   }
+#pragma GCC unroll 2
+  for (int phase = 0; phase < kPhases; ++phase)
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sum[phase][j] += other[phase][j];
   const std::int64_t length = plan.target[2];
   to += row * length;
   const auto put = [&](std::int64_t at, typename S::Vector value) {
@@ -193,47 +202,62 @@ void run_planes(const Plan<T>& plan, const ConvGeometry& g, const T* source, con
   });
 }
 
-/// sum[k][lane] += gradient times cells over one plane, for kTaps taps of the last axis.
+/// A target row and the source row that it meets at some tap of the other axes.
+struct Meeting {
+  std::int64_t target, source;
+};
+
+/// sum[k][lane] += gradient times cells over the meetings of one plane, for kTaps taps of the last axis from
+/// `first` on.
 template <class T, int kStep, int kTaps>
-void weight_part(const Plan<T>& plan, std::int64_t line_tap, std::int64_t first, const T* plane,
-                 const T* gradient, T* sum) {
+void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std::int64_t first,
+                 const T* plane, const T* gradient, T* sum) {
   using S = Simd<T>;
-  typename S::Vector acc[kTaps];
-  for (int k = 0; k < kTaps; ++k) acc[k] = S::load(sum + k * S::kLanes);
   const auto* mask = plan.masks.data() + first * plan.edges() * kStep;
-  const Tap* taps = plan.taps[0].data() + first;
-  for (std::int64_t row = 0; row < plan.rows(); ++row)
-    for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i) {
-      if (plan.lines[i].tap != line_tap) continue;
-      const T* g = gradient + row * plan.target[2];
-      const T* cell = plane + plan.lines[i].source;
-      const auto add = [&]<bool kInside>(std::int64_t v) {
-        const auto value = S::load_between(g, v * S::kLanes, 0, plan.target[2]);
+  const std::int64_t mask_pitch = plan.edges() * kStep;
+  std::int64_t shift[kTaps];
+  for (int k = 0; k < kTaps; ++k) shift[k] = plan.taps[0][first + k].shift;
+  typename S::Vector acc[2][kTaps] = {};
+  const auto add = [&]<bool kInside>(int which, const Meeting& m, std::int64_t v) {
+    const auto value = S::load_between(gradient + m.target, v * S::kLanes, 0, plan.target[2]);
+    const T* from = plane + m.source + v * kStep * S::kLanes;
 #pragma GCC unroll 8
-        for (int k = 0; k < kTaps; ++k)
-          acc[k] += value * cells<T, kStep, kInside>(cell + v * kStep * S::kLanes + taps[k].shift,
-                                                     mask + (k * plan.edges() + plan.edge(v)) * kStep);
-      };
-      std::int64_t v = 0;
-      for (; v < plan.inside_begin; ++v) add.template operator()<false>(v);
-      for (; v < plan.inside_end; ++v) add.template operator()<true>(v);
-      for (; v < plan.vectors; ++v) add.template operator()<false>(v);
-    }
-  for (int k = 0; k < kTaps; ++k) S::store(sum + k * S::kLanes, acc[k]);
+    for (int k = 0; k < kTaps; ++k)
+      acc[which][k] +=
+          value * cells<T, kStep, kInside>(from + shift[k], mask + k * mask_pitch + plan.edge(v) * kStep);
+  };
+  const auto add_row = [&](int which, const Meeting& m) {
+    std::int64_t v = 0;
+    for (; v < plan.inside_begin; ++v) add.template operator()<false>(which, m, v);
+    for (; v < plan.inside_end; ++v) add.template operator()<true>(which, m, v);
+    for (; v < plan.vectors; ++v) add.template operator()<false>(which, m, v);
+  };
+  std::size_t i = 0;
+  if (plan.inside_end == 0)
+    for (; i + 1 < meetings.size(); i += 2)
+      for (std::int64_t v = 0; v < plan.vectors; ++v) {
+        add.template operator()<false>(0, meetings[i], v);
+        add.template operator()<false>(1, meetings[i + 1], v);
+      }
+  for (; i < meetings.size(); ++i) add_row(0, meetings[i]);
+#pragma GCC unroll 8
+  for (int k = 0; k < kTaps; ++k)
+    S::store(sum + k * S::kLanes, S::load(sum + k * S::kLanes) + acc[0][k] + acc[1][k]);
 }
 
 template <class T, int kStep>
-void weight_plane(const Plan<T>& plan, std::int64_t lines, const T* plane, const T* gradient, T* sum) {
-  const auto part = [&]<int kTaps>(std::int64_t line, std::int64_t first) {
-    weight_part<T, kStep, kTaps>(plan, line, first, plane, gradient,
-                                 sum + (line * plan.kernel + first) * Simd<T>::kLanes);
-  };
-  for (std::int64_t line = 0; line < lines; ++line) {
+void weight_plane(const Plan<T>& plan, const std::vector<std::vector<Meeting>>& meetings, const T* plane,
+                  const T* gradient, T* sum) {
+  for (std::size_t line = 0; line < meetings.size(); ++line) {
+    const auto part = [&]<int kTaps>(std::int64_t first) {
+      weight_part<T, kStep, kTaps>(plan, meetings[line], first, plane, gradient,
+                                   sum + (line * plan.kernel + first) * Simd<T>::kLanes);
+    };
     std::int64_t k = 0;
-    for (; k + 7 <= plan.kernel; k += 7) part.template operator()<7>(line, k);
-    for (; k + 5 <= plan.kernel; k += 5) part.template operator()<5>(line, k);
-    for (; k + 3 <= plan.kernel; k += 3) part.template operator()<3>(line, k);
-    for (; k < plan.kernel; ++k) part.template operator()<1>(line, k);
+    for (; k + 7 <= plan.kernel; k += 7) part.template operator()<7>(k);
+    for (; k + 5 <= plan.kernel; k += 5) part.template operator()<5>(k);
+    for (; k + 3 <= plan.kernel; k += 3) part.template operator()<3>(k);
+    for (; k < plan.kernel; ++k) part.template operator()<1>(k);
   }
 }
 
@@ -268,6 +292,10 @@ void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, 
   constexpr int kLanes = Simd<T>::kLanes;
   const Plan<T> plan(g, false);
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
+  std::vector<std::vector<Meeting>> meetings(static_cast<std::size_t>(taps / plan.kernel));
+  for (std::int64_t row = 0; row < plan.rows(); ++row)
+    for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
+      meetings[plan.lines[i].tap].push_back({row * plan.target[2], plan.lines[i].source});
   const std::int64_t cuts =
       std::clamp<std::int64_t>(std::min(kWantedPieces / g.groups, g.batch), 1, kWantedPieces);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * taps));
@@ -283,9 +311,9 @@ void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, 
         const T* from = x + plane * product(plan.source);
         const T* gradient = gy + plane * product(plan.target);
         if (plan.step == 1)
-          weight_plane<T, 1>(plan, taps / plan.kernel, from, gradient, sums.data());
+          weight_plane<T, 1>(plan, meetings, from, gradient, sums.data());
         else
-          weight_plane<T, 2>(plan, taps / plan.kernel, from, gradient, sums.data());
+          weight_plane<T, 2>(plan, meetings, from, gradient, sums.data());
       }
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         T total = 0;

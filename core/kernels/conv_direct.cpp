@@ -13,8 +13,7 @@ namespace {
 
 constexpr std::int64_t kSumLength =
     192;  ///< products added before a block goes back to memory: its cells stay in L1
-constexpr std::int64_t kTileBytes = 400 << 10;       ///< cells and results of a tile
-constexpr std::int64_t kFirstLevelBytes = 16 << 10;  ///< half of an L1 cache
+constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 constexpr std::int64_t kWantedPieces =
@@ -209,11 +208,9 @@ class Runner {
       const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
       const T* bias = c == 0 && p_.bias != nullptr ? p_.bias + group * p_.rows : nullptr;
       const auto vectors = static_cast<std::int64_t>(lanes_.size());
-      // As many vectors of cells as stay in the L1 cache while the weights of all row blocks pass by.
-      const std::int64_t bytes = channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T));
-      const auto unit = micro::vectors_for(static_cast<int>(ceil_div(p_.rows, r_.blocks_.count)));
-      const std::int64_t fits = kFirstLevelBytes * vectors / std::max<std::int64_t>(bytes, 1);
-      const std::int64_t together = std::max<std::int64_t>(fits / unit, 1) * unit;
+      const std::int64_t together = micro::vectors_together(
+          channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T)), vectors,
+          micro::vectors_for(static_cast<int>(ceil_div(p_.rows, r_.blocks_.count))));
       for (std::int64_t v = 0; v < vectors; v += together)
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);

@@ -23,6 +23,14 @@ inline constexpr int kMaxVectors = 8;
 /// Vectors that a block of `rows` output channels takes at a time, so that the sums fill the registers.
 inline int vectors_for(int rows) { return 4 * rows <= kMaxRows ? 8 : 2 * rows <= kMaxRows ? 4 : 2; }
 
+/// Vectors to go on with, a multiple of `unit`, while the weights of all row blocks pass by: as many as stay
+/// in the L1 cache beside a block's weights, where the cells of all `vectors` take `bytes`.
+inline std::int64_t vectors_together(std::int64_t bytes, std::int64_t vectors, std::int64_t unit) {
+  constexpr std::int64_t kCacheBytes = 20 << 10;
+  const std::int64_t fits = kCacheBytes * vectors / std::max<std::int64_t>(bytes, 1);
+  return std::max<std::int64_t>(fits / unit, 1) * unit;
+}
+
 /// Rows in blocks of nearly equal height, kMaxRows at most.
 struct RowBlocks {
   explicit RowBlocks(std::int64_t total) : rows(total), count(ceil_div(total, kMaxRows)) {}

@@ -151,19 +151,22 @@ class Runner {
       const std::int64_t vectors = ceil_div(r_.plan_.walk(t), kLanes);
       const float* cells = cells_.data() + point * r_.point_cells_;
       float* sums = sums_.data() + point * p_.rows * sums_ld_;
-      // The weights of all row blocks pass by for a few vectors of cells, which stay in the L1 cache.
-      constexpr std::int64_t kTogether = 2;
-      for (std::int64_t v = 0; v < vectors; v += kTogether)
+      constexpr std::int64_t kAtOnce = 2;
+      const std::int64_t together = micro::vectors_together(
+          channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(float)), vectors, kAtOnce);
+      for (std::int64_t v = 0; v < vectors; v += together)
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);
           const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
-          const auto wide = static_cast<int>(std::min(kTogether, vectors - v));
-          micro::Lanes lanes[kTogether];
-          for (std::int64_t i = 0; i < wide; ++i)
-            lanes[i] = {static_cast<std::int32_t>((v + i) * kLanes), kLanes, (v + i) * kLanes};
-          micro::output_block<float>(height, wide)(
-              channels * r_.taps_, r_.packed(point, group, c, row, channels), r_.offsets_.data(), cells,
-              lanes, sums + row * sums_ld_, sums_ld_, nullptr, c > 0);
+          const float* weights = r_.packed(point, group, c, row, channels);
+          for (std::int64_t j = v; j < std::min(v + together, vectors); j += kAtOnce) {
+            const auto wide = static_cast<int>(std::min(kAtOnce, vectors - j));
+            micro::Lanes lanes[kAtOnce];
+            for (std::int64_t i = 0; i < wide; ++i)
+              lanes[i] = {static_cast<std::int32_t>((j + i) * kLanes), kLanes, (j + i) * kLanes};
+            micro::output_block<float>(height, wide)(channels * r_.taps_, weights, r_.offsets_.data(), cells,
+                                                     lanes, sums + row * sums_ld_, sums_ld_, nullptr, c > 0);
+          }
         }
     }
 
