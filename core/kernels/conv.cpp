@@ -19,7 +19,8 @@ namespace evenkeel::kernels {
 // - Forward: conv_direct.cpp, register blocks of output channels by positions, over padded tiles in L2.
 // - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
-//   conv_dot_weight.cpp where a group has few output channels: vectors of positions.
+//   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
+//   of positions.
 // conv_tile.h lays out the tiles, conv_micro.h has the innermost loops. The direct paths serve strides,
 // dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
@@ -50,7 +51,8 @@ void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T b
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
-  if (g.out_channels / g.groups <= kFewOutputs)
+  const bool one_plane = g.in_channels == g.groups && g.rank > 1;
+  if (one_plane || g.out_channels / g.groups <= kFewOutputs)
     conv_dot_weight_grad(g, x, gy, gw, beta);
   else
     conv_direct_weight_grad(g, x, gy, gw, beta);

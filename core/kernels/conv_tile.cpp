@@ -88,18 +88,20 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
     axes_[axis] = layout == Layout::columns || cells(columns) < cells(shared) ? columns : shared;
     extent_[axis] = box_[axis] + axes_[axis].reach;
   }
-  const auto waste = [&](std::int64_t cells, std::int64_t outputs) {
-    return static_cast<double>(ceil_div(cells, lanes) * lanes) / static_cast<double>(outputs);
+  // Blocks of many rows take two vectors at a time, from anywhere in a tile.
+  const std::int64_t unit = uses >= kWorthColumns ? 2 * lanes : lanes;
+  const auto waste = [&](std::int64_t cells, std::int64_t outputs, std::int64_t multiple) {
+    return static_cast<double>(ceil_div(cells, multiple) * multiple) / static_cast<double>(outputs);
   };
   const std::int64_t outputs = product(box_) * images_;
-  const double rows = waste(box_[2], box_[2]);
-  double walked = waste(walk(full()), outputs);
-  if (uses >= kWorthColumns && std::min(rows, walked) > 1.25 * waste(outputs, outputs)) {
+  const double rows = waste(box_[2], box_[2], lanes);
+  double walked = waste(walk(full()), outputs, unit);
+  if (uses >= kWorthColumns && std::min(rows, walked) > 1.25 * waste(outputs, outputs, unit)) {
     for (int axis = 0; axis < 3; ++axis) {
       axes_[axis] = column_axis(c, axis);
       extent_[axis] = box_[axis];
     }
-    walked = waste(outputs, outputs);
+    walked = waste(outputs, outputs, unit);
   }
   flat_ = 1.05 * walked < rows;
 }

@@ -127,7 +127,7 @@ class Runner {
           p_(runner.p_),
           sums_ld_((ceil_div(r_.plan_.walk(r_.plan_.full()), kLanes) | 1) * kLanes),
           cells_(static_cast<std::size_t>(kPoints * r_.point_cells_)),
-          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_)) {}
+          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_ + kLanes)) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
