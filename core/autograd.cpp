@@ -145,6 +145,12 @@ class Engine {
   explicit Engine(const BackwardOptions& options)
       : create_graph_(options.create_graph), retain_graph_(options.retain_graph || options.create_graph) {}
 
+  /// A gradient in the making.
+  struct Slot {
+    Tensor gradient;
+    const Node* writer = nullptr;  ///< whose backward was given the gradient's memory last
+  };
+
   void seed(const Tensor& output, Tensor gradient) {
     const auto& impl = output.impl_ptr();
     if (impl->node) {
@@ -168,7 +174,7 @@ class Engine {
   /// Accumulates into the leaves' grad().
   void deliver() {
     for (LeafSlot& leaf : leaves_) {
-      Tensor gradient = apply_hooks(leaf.impl->hooks, std::move(leaf.gradient));
+      Tensor gradient = apply_hooks(leaf.impl->hooks, std::move(leaf.slot.gradient));
       const std::lock_guard lock(leaf_mutex(leaf.impl.get()));
       store(*leaf.impl, gradient);
     }
@@ -183,12 +189,13 @@ class Engine {
     const auto& impl = tensor.impl_ptr();
     if (impl->node) return *captured_.find(impl->node.get());
     const std::size_t* found = leaf_index_.find(impl.get());
-    return found == nullptr ? Tensor() : apply_hooks(impl->hooks, leaves_[*found].gradient);
+    return found == nullptr ? Tensor() : apply_hooks(impl->hooks, leaves_[*found].slot.gradient);
   }
 
-  Tensor& slot_of(const Edge& edge) { return edge.node ? slot(edge.node) : leaf_slot(edge.leaf); }
+  Slot& slot_of(const Edge& edge) { return edge.node ? slot(edge.node) : leaf_slot(edge.leaf); }
 
-  void add(Tensor& target, Tensor gradient) {
+  void add(Slot& slot, Tensor gradient) {
+    Tensor& target = slot.gradient;
     if (!target.defined())
       target = std::move(gradient);
     else if (!create_graph_ && is_unique(target))
@@ -207,27 +214,27 @@ class Engine {
  private:
   struct LeafSlot {
     std::shared_ptr<TensorImpl> impl;
-    Tensor gradient;
+    Slot slot;
   };
 
   static bool by_sequence(const NodePtr& a, const NodePtr& b) { return a->sequence < b->sequence; }
 
-  Tensor& slot(const NodePtr& node) {
-    const auto [gradient, is_new] = gradients_.insert(node.get());
+  Slot& slot(const NodePtr& node) {
+    const auto [slot, is_new] = slots_.insert(node.get());
     if (is_new) {
       queue_.push_back(node);
       std::push_heap(queue_.begin(), queue_.end(), by_sequence);
     }
-    return gradient;
+    return slot;
   }
 
-  Tensor& leaf_slot(const std::shared_ptr<TensorImpl>& impl) {
+  Slot& leaf_slot(const std::shared_ptr<TensorImpl>& impl) {
     const auto [index, is_new] = leaf_index_.insert(impl.get());
     if (is_new) {
       index = leaves_.size();
       leaves_.push_back({impl, {}});
     }
-    return leaves_[index].gradient;
+    return leaves_[index].slot;
   }
 
   static Tensor apply_hooks(const std::vector<GradHook>& hooks, Tensor gradient) {
@@ -250,13 +257,14 @@ class Engine {
   }
 
   void visit(const NodePtr& node) {
-    Tensor gradient = apply_hooks(node->hooks, gradients_.take(node.get()));
+    Tensor gradient = apply_hooks(node->hooks, slots_.take(node.get()).gradient);
     if (node->freed) throw_freed(*node);
     if (Tensor* captured = captured_.find(node.get())) *captured = gradient;
     if (const auto retained = node->retained.lock()) store(*retained, gradient);
     Grads grads(*this, node, create_graph_);
     if (observer != nullptr) observer->on_gradient(*node, gradient);
     node->run_backward(gradient, grads);
+    for (auto& [input, late] : grads.late_) add(slot_of(node->inputs[input]), std::move(late));
     if (observer != nullptr) observer->on_backward(*node);
     if (anomaly) check_finite(*node);
     if (retain_graph_) return;
@@ -267,7 +275,7 @@ class Engine {
 
   void check_finite(const Node& node) {
     for (const Edge& edge : node.inputs) {
-      if (edge && slot_of(edge).defined() && !all_finite(slot_of(edge)))
+      if (edge && slot_of(edge).gradient.defined() && !all_finite(slot_of(edge).gradient))
         throw ValueError(std::string("[") + node.op +
                          "] expected finite gradients, got NaN or Inf from its backward" +
                          place(node.layer_path));
@@ -277,7 +285,7 @@ class Engine {
   bool create_graph_;
   bool retain_graph_;
   std::vector<NodePtr> queue_;
-  PointerMap<Tensor> gradients_;
+  PointerMap<Slot> slots_;
   std::vector<LeafSlot> leaves_;
   PointerMap<std::size_t> leaf_index_;
   PointerMap<Tensor> captured_;
@@ -294,21 +302,28 @@ void Grads::add(std::size_t input, Tensor gradient) {
   if (gradient.shape() != expected)
     throw GradError(std::string("[") + node_->op + "] expected a gradient of shape " + expected.str() +
                     ", got " + gradient.shape().str());
-  engine_.add(engine_.slot_of(edge), std::move(gradient));
+  detail::Engine::Slot& slot = engine_.slot_of(edge);
+  if (slot.writer == node_.get())
+    late_.emplace_back(input, std::move(gradient));
+  else
+    engine_.add(slot, std::move(gradient));
 }
 
 Grads::Into Grads::into(std::size_t input) {
   if (create_graph_)
     throw GradError(std::string("[") + node_->op + "] has no double backward: expected create_graph = false");
   const detail::Edge& edge = node_->inputs[input];
-  Tensor& slot = engine_.slot_of(edge);
-  if (!slot.defined()) {
-    slot = Tensor::empty(edge.node ? edge.node->shape : edge.leaf->shape,
-                         edge.node ? edge.node->dtype : edge.leaf->dtype);
-    return {slot, 0};
-  }
-  if (!is_unique(slot)) slot = slot.clone();
-  return {slot, 1};
+  const auto fresh = [&] {
+    return edge.node ? Tensor::empty(edge.node->shape, edge.node->dtype)
+                     : Tensor::empty(edge.leaf->shape, edge.leaf->dtype);
+  };
+  detail::Engine::Slot& slot = engine_.slot_of(edge);
+  // Memory that this backward has already may not be written yet: memory of its own, added at the end.
+  if (slot.writer == node_.get()) return {late_.emplace_back(input, fresh()).second, 0};
+  slot.writer = node_.get();
+  if (!slot.gradient.defined()) return {slot.gradient = fresh(), 0};
+  if (!is_unique(slot.gradient)) slot.gradient = slot.gradient.clone();
+  return {slot.gradient, 1};
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace evenkeel {
@@ -133,8 +134,9 @@ class Grads {
     Tensor gradient;  ///< write here: overwrite if beta is 0, add if it is 1
     int beta;
   };
-  /// The input's gradient, for a kernel to write into. GradError in a backward that is itself recorded:
-  /// the op has no double backward.
+  /// The input's gradient, for a kernel to write into, in any order with others: where two inputs are one
+  /// tensor, each has memory of its own. GradError in a backward that is itself recorded: the op has no
+  /// double backward.
   Into into(std::size_t input);
 
   /// Whether the backward is itself recorded (double backward). Then only add() may be used.
@@ -149,6 +151,7 @@ class Grads {
   detail::Engine& engine_;
   const detail::NodePtr& node_;
   bool create_graph_;
+  std::vector<std::pair<std::size_t, Tensor>> late_;  // added when the backward has returned
 };
 
 }  // namespace evenkeel

@@ -49,6 +49,25 @@ Tensor square_once(const Tensor& x) {
   });
 }
 
+void write(const Grads::Into& to, double value) {
+  Tensor gradient = to.gradient;
+  for (double *at = gradient.mutable_data<double>(), *end = at + gradient.numel(); at != end; ++at)
+    *at = (to.beta == 0 ? 0 : *at) + value;
+}
+
+/// a + 10·b + 100·c, whose backward asks for all memory first and writes the last input's first.
+Tensor weigh(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const Tensor out = (a + 10 * b + 100 * c).detach();
+  return record("weigh", {a, b, c}, out, [](const Tensor&, Grads& grads) {
+    const Grads::Into to_a = grads.into(0), to_b = grads.into(1);
+    const Grads::Into to_a_again = grads.into(0);
+    grads.add(2, Tensor::full(to_a.gradient.shape(), 100, DType::f64));
+    write(to_b, 10);
+    write(to_a_again, 0.25);
+    write(to_a, 0.75);
+  });
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(autograd_test)
@@ -99,6 +118,24 @@ BOOST_AUTO_TEST_CASE(one_tensor_as_both_inputs_gets_both_gradients) {
   Tensor x = leaf({3});
   (x / x + x - x).backward();
   check_values(x.grad(), {0});
+}
+
+BOOST_AUTO_TEST_CASE(memory_for_two_gradients_of_one_tensor_may_be_written_in_any_order) {
+  for (const bool is_leaf : {true, false})
+    for (const bool has_more : {false, true}) {
+      Tensor x = leaf({1, 2}), y = leaf({3, 4});
+      const auto inner = [&](const Tensor& t) { return is_leaf ? t : 1 * t; };
+      const Tensor p = inner(x), q = inner(y);
+      const Tensor more = has_more ? 1000 * p : 0 * q;
+      sum(weigh(p, p, p) + more).backward({}, {.retain_graph = true});
+      const double rest = has_more ? 1000 : 0;
+      check_values(x.grad(), {111 + rest, 111 + rest});
+      x.zero_grad();
+      y.zero_grad();
+      sum(weigh(q, p, q) + weigh(p, q, q)).backward();
+      check_values(x.grad(), {11, 11});
+      check_values(y.grad(), {211, 211});
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_graph_can_be_used_twice_only_if_it_is_retained) {
