@@ -45,7 +45,7 @@ std::vector<OpCase> over_shapes(const std::function<Tensor(const Tensor&)>& func
                                 const std::function<Tensor(const Shape&)>& make) {
   std::vector<OpCase> cases;
   for (const Shape& shape :
-       {Shape{3, 5}, Shape{}, Shape{1}, Shape{7}, Shape{0}, Shape{2, 0, 3}, Shape{2, 3, 3}})
+       {Shape{3, 5}, Shape{}, Shape{1}, Shape{7}, Shape{0}, Shape{2, 0, 3}, Shape{2, 3, 3}, Shape{9, 11}})
     cases.push_back({[=](const std::vector<Tensor>& t) { return function(t[0]); }, {make(shape)}});
   return cases;
 }
