@@ -31,9 +31,10 @@ bool set_up_blas() {
   const bool avx512 = core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids";
   const bool avx2 = core == "Haswell" || core == "Zen";
   const char* better = nullptr;
-  if (__builtin_cpu_supports("x86-64-v4")) {
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
     if (!avx512) better = "SkylakeX";
-  } else if (__builtin_cpu_supports("x86-64-v3")) {
+  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     if (!avx2 && !avx512) better = "Haswell";
   }
   if (better == nullptr) return true;
