@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/pool.h>
+#include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
@@ -62,6 +63,17 @@ class Columns {
     std::fill_n(out, count, T(0));
     each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
       for (std::int64_t o = begin; o < end; ++o) out[o] += row[o * step + offset];
+    });
+  }
+
+  /// line[k] = sum of share over the windows that hold cell k.
+  template <class T>
+  void spread(const T* share, std::int64_t width, T* line) const {
+    std::fill_n(line, width, T(0));
+    for (std::size_t o = 0; !even_ && o < windows_.size(); ++o)
+      for (std::int64_t k = windows_[o].begin; k < windows_[o].end; ++k) line[k] += share[o];
+    each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
+      for (std::int64_t o = begin; o < end; ++o) line[o * step + offset] += share[o];
     });
   }
 
@@ -142,49 +154,67 @@ void each_plane(const Windows& windows, std::int64_t planes, F&& f) {
   });
 }
 
+/// Calls f(first cell) for the rows of a window.
+template <class F>
+void each_window_row(const Windows& windows, const Window& d, const Window& h, F&& f) {
+  for (std::int64_t i = d.begin; i < d.end; ++i)
+    for (std::int64_t j = h.begin; j < h.end; ++j) f((i * windows.in[1] + j) * windows.in[2]);
+}
+
 /// Sums of windows: the rows of a window are added up as wholes, then the cells that lie in its columns.
 template <class T>
 void average_forward(const Windows& windows, std::int64_t planes, const T* x, T* y) {
+  const std::int64_t width = windows.in[2];
+  const std::int64_t out_width = windows.out[2];
+  const Columns columns(windows);
+  detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> rows(static_cast<std::size_t>(width));
+    T* sum = rows.data();
+    T* out = y + begin * product(windows.out);
+    for (std::int64_t plane = begin; plane < end; ++plane)
+      for (const Window& d : windows.axis[0])
+        for (const Window& h : windows.axis[1]) {
+          std::fill_n(sum, width, T(0));
+          each_window_row(windows, d, h, [&](std::int64_t first) {
+            const T* row = x + plane * product(windows.in) + first;
+            for (std::int64_t k = 0; k < width; ++k) sum[k] += row[k];
+          });
+          columns.sum(sum, out);
+          const std::int64_t counted = d.counted * h.counted;
+          for (std::int64_t o = 0; o < out_width; ++o)
+            out[o] /= static_cast<T>(counted * windows.axis[2][o].counted);
+          out += out_width;
+        }
+  });
+}
+
+/// The forward pass the other way: each window's share along the columns, then into the rows as wholes.
+template <class T>
+void average_backward(const Windows& windows, std::int64_t planes, const T* gy, T* gx, T beta) {
   const std::int64_t in_cells = product(windows.in);
   const std::int64_t width = windows.in[2];
   const std::int64_t out_width = windows.out[2];
   const Columns columns(windows);
-  each_plane(windows, planes, [&](std::int64_t plane) {
-    detail::Workspace<T> rows(static_cast<std::size_t>(width));
-    T* sum = rows.data();
-    T* out = y + plane * product(windows.out);
-    for (const Window& d : windows.axis[0])
-      for (const Window& h : windows.axis[1]) {
-        std::fill_n(sum, width, T(0));
-        for (std::int64_t i = d.begin; i < d.end; ++i)
-          for (std::int64_t j = h.begin; j < h.end; ++j) {
-            const T* row = x + plane * in_cells + (i * windows.in[1] + j) * width;
-            for (std::int64_t k = 0; k < width; ++k) sum[k] += row[k];
-          }
-        columns.sum(sum, out);
-        const std::int64_t counted = d.counted * h.counted;
-        for (std::int64_t o = 0; o < out_width; ++o)
-          out[o] /= static_cast<T>(counted * windows.axis[2][o].counted);
-        out += out_width;
-      }
-  });
-}
-
-template <class T>
-void average_backward(const Windows& windows, std::int64_t planes, const T* gy, T* gx, T beta) {
-  const std::int64_t in_cells = product(windows.in);
-  const std::int64_t out_cells = product(windows.out);
-  each_plane(windows, planes, [&](std::int64_t plane) {
-    T* in = gx + plane * in_cells;
-    const T* out = gy + plane * out_cells;
-    if (beta == T(0)) std::fill_n(in, in_cells, T(0));
-    windows.each([&](std::int64_t o, const Window& d, const Window& h, const Window& w) {
-      const T share = out[o] / static_cast<T>(d.counted * h.counted * w.counted);
-      for (std::int64_t i = d.begin; i < d.end; ++i)
-        for (std::int64_t j = h.begin; j < h.end; ++j)
-          for (std::int64_t k = w.begin; k < w.end; ++k)
-            in[(i * windows.in[1] + j) * windows.in[2] + k] += share;
-    });
+  detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> shares(static_cast<std::size_t>(out_width)), line(static_cast<std::size_t>(width));
+    T* share = shares.data();
+    T* cells = line.data();
+    const T* out = gy + begin * product(windows.out);
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      T* in = gx + plane * in_cells;
+      if (beta == T(0)) std::fill_n(in, in_cells, T(0));
+      for (const Window& d : windows.axis[0])
+        for (const Window& h : windows.axis[1]) {
+          const std::int64_t counted = d.counted * h.counted;
+          for (std::int64_t o = 0; o < out_width; ++o)
+            share[o] = out[o] / static_cast<T>(counted * windows.axis[2][o].counted);
+          columns.spread(share, width, cells);
+          each_window_row(windows, d, h, [&](std::int64_t first) {
+            for (std::int64_t k = 0; k < width; ++k) in[first + k] += cells[k];
+          });
+          out += out_width;
+        }
+    }
   });
 }
 
@@ -338,7 +368,11 @@ void avg_pool_backward(const PoolGeometry& g, bool count_include_pad, const T* g
 
 template <class T>
 void adaptive_avg_pool_forward(const PoolGeometry& g, const T* x, T* y) {
-  average_forward(adaptive_windows(g), g.planes, x, y);
+  const Windows windows = adaptive_windows(g);
+  const std::int64_t cells = product(windows.in);
+  if (product(windows.out) == 1)
+    return sum_axis(g.planes, cells, 1, T(1) / static_cast<T>(cells), x, T(0), y);
+  average_forward(windows, g.planes, x, y);
 }
 
 template <class T>

@@ -65,7 +65,8 @@ void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, con
   if (inner == 1 && n >= kLongRow)
     return each_row(outer, n, [&](std::int64_t at) {
       const T top = largest_of_row(x + at, n);
-      const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return y[at + i] = vmath::exp(x[at + i] - top); });
+      const T sum = sum_lanes<T>(
+          n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
       const T scale = T(1) / sum;
       for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
     });
@@ -75,7 +76,7 @@ void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, con
     largest(x + at, n, inner, columns, top);
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t j = 0; j < columns; ++j) {
-        const T e = vmath::exp(x[at + k * inner + j] - top[j]);
+        const T e = vmath::exp_of_negative(x[at + k * inner + j] - top[j]);
         y[at + k * inner + j] = e;
         sum[j] += e;
       }
@@ -113,8 +114,8 @@ void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner,
   if (inner == 1 && n >= kLongRow)
     return each_row(outer, n, [&](std::int64_t at) {
       const T top = largest_of_row(x + at, n);
-      const T shift =
-          top + vmath::log(sum_lanes<T>(n, [=](std::int64_t i) { return vmath::exp(x[at + i] - top); }));
+      const T shift = top + vmath::log(sum_lanes<T>(
+                                n, [=](std::int64_t i) { return vmath::exp_of_negative(x[at + i] - top); }));
       for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
     });
   each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
@@ -122,7 +123,8 @@ void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner,
     T sum[kColumns] = {};
     largest(x + at, n, inner, columns, top);
     for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) sum[j] += vmath::exp(x[at + k * inner + j] - top[j]);
+      for (std::int64_t j = 0; j < columns; ++j)
+        sum[j] += vmath::exp_of_negative(x[at + k * inner + j] - top[j]);
     for (std::int64_t j = 0; j < columns; ++j) sum[j] = vmath::log(sum[j]);
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t j = 0; j < columns; ++j)
@@ -137,7 +139,7 @@ void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner
     return each_row(outer, n, [&](std::int64_t at) {
       const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
       for (std::int64_t i = at; i < at + n; ++i) {
-        const T value = gy[i] - vmath::exp(y[i]) * sum;
+        const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
         gx[i] = beta == T(0) ? value : value + gx[i];
       }
     });
@@ -148,7 +150,7 @@ void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner
     for (std::int64_t k = 0; k < n; ++k)
       for (std::int64_t j = 0; j < columns; ++j) {
         const std::int64_t i = at + k * inner + j;
-        const T value = gy[i] - vmath::exp(y[i]) * sum[j];
+        const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum[j];
         gx[i] = beta == T(0) ? value : value + gx[i];
       }
   });

@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/kernels/upsample.h>
 #include <evenkeel/core/parallel.h>
@@ -91,6 +92,52 @@ struct Linear {
   std::vector<Taps<T>> taps;  ///< of each axis
 };
 
+/// Mixes a row of input cells by the taps of the last axis. Where outputs are no further apart than cells, a
+/// vector of them reads one stretch of cells, which a permutation spreads; the others go one by one.
+template <class T>
+class Mix {
+ public:
+  Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), count_(taps.first.size()), last_(in) {
+    for (std::size_t o = 0; o + kLanes <= count_; o += kLanes) {
+      Lanes lanes;
+      for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = taps.first[o + lane] - taps.first[o];
+      if (lanes[kLanes - 1] >= static_cast<Index>(kLanes)) break;
+      lanes_.push_back(lanes);
+    }
+  }
+
+  /// Elements that a row must have: cells behind the last repeat it or are not counted.
+  std::int64_t room() const { return last_ + 1 + static_cast<std::int64_t>(kLanes); }
+
+  void run(T* row, T* out) const {
+    row[last_] = row[last_ - 1];
+    const T* near = taps_.near.data();
+    const T* far = taps_.far.data();
+    std::size_t o = 0;
+    for (const Lanes& lanes : lanes_) {
+      const T* cells = row + taps_.first[o];
+      S::store(out + o, S::load(near + o) * __builtin_shuffle(S::load(cells), lanes) +
+                            S::load(far + o) * __builtin_shuffle(S::load(cells + 1), lanes));
+      o += kLanes;
+    }
+    for (; o < count_; ++o) {
+      const T* cells = row + taps_.first[o];
+      out[o] = near[o] * cells[0] + far[o] * cells[1];
+    }
+  }
+
+ private:
+  using S = Simd<T>;
+  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Lanes = typename Simd<Index>::Vector;
+  static constexpr auto kLanes = static_cast<std::size_t>(S::kLanes);
+
+  const Taps<T>& taps_;
+  std::size_t count_;
+  std::int64_t last_;
+  std::vector<Lanes> lanes_;
+};
+
 std::int64_t planes_grain(std::int64_t cells) {
   return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(cells, 1));
 }
@@ -154,16 +201,14 @@ void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
   const Linear<T> m(g);
   const std::int64_t in_cells = product(m.in);
   const std::int64_t out_cells = product(m.out);
+  const Mix<T> mix(m.taps[2], m.in[2]);
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
-    detail::Workspace<T> mixed(static_cast<std::size_t>(m.in[2]));
-    const std::int32_t* first = m.taps[2].first.data();
-    const std::int32_t* second = m.taps[2].second.data();
-    const T* near = m.taps[2].near.data();
-    const T* far = m.taps[2].far.data();
+    detail::Workspace<T> mixed(static_cast<std::size_t>(mix.room()));
+    T* line = mixed.data();
+    std::fill_n(line, mix.room(), T(0));
     for (std::int64_t plane = begin; plane < end; ++plane)
       for (std::int64_t d = 0; d < m.out[0]; ++d)
         for (std::int64_t h = 0; h < m.out[1]; ++h) {
-          T* line = mixed.data();
           bool fresh = true;
           m.rows_of(d, h, [&](std::int64_t source, T weight) {
             const T* in = x + plane * in_cells + source * m.in[2];
@@ -171,9 +216,7 @@ void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
               line[w] = fresh ? weight * in[w] : line[w] + weight * in[w];
             fresh = false;
           });
-          T* out = y + plane * out_cells + (d * m.out[1] + h) * m.out[2];
-          for (std::int64_t w = 0; w < m.out[2]; ++w)
-            out[w] = near[w] * line[first[w]] + far[w] * line[second[w]];
+          mix.run(line, y + plane * out_cells + (d * m.out[1] + h) * m.out[2]);
         }
   });
 }

@@ -7,11 +7,12 @@
 #include <numbers>
 
 /// exp, log, tanh, erf and sigmoid without branches or calls in f32, so that a plain loop over them
-/// vectorises; within 3 ulp over the whole range, with the library's results for infinities and NaN. f64 is
-/// the library's.
+/// vectorises; within 3 ulp, with the library's results for infinities and NaN. Results below the range of
+/// normal numbers may be 0, but for exp. f64 is the library's.
 namespace evenkeel::kernels::vmath {
 
 inline double exp(double x) { return std::exp(x); }
+inline double exp_of_negative(double x) { return std::exp(x); }
 inline double log(double x) { return std::log(x); }
 inline double tanh(double x) { return std::tanh(x); }
 inline double erf(double x) { return std::erf(x); }
@@ -19,6 +20,7 @@ inline double sigmoid(double x) {
   const double e = std::exp(-std::fabs(x));
   return (x < 0 ? e : 1.0) / (1 + e);
 }
+
 /// φ(0), the peak of the normal density.
 constexpr double kNormalPeak = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
 /// Φ(x), the normal distribution function, to full relative accuracy in the left tail.
@@ -42,22 +44,44 @@ inline float polynomial(const float (&c)[kCount], float x) {
 
 }  // namespace detail
 
-/// x = n ln 2 + r; e^r by its Taylor series on |r| <= ln 2 / 2.
+namespace detail {
+
+/// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r by a minimax fit: for x in [-104, 89].
+struct Exponent {
+  explicit Exponent(float x) {
+    constexpr float kLog2e = 1.44269504088896341f;
+    constexpr float kLn2High = 0.693359375f;
+    constexpr float kLn2Low = -2.12194440e-4f;
+    constexpr float kFit[] = {1.0f,          1.0f,           0.49999994f,   0.166665196f,
+                              0.0416683927f, 0.00836875569f, 0.00138144591f};
+    const float shifted = x * kLog2e + kRound;
+    const float n = shifted - kRound;
+    bits = std::bit_cast<std::int32_t>(shifted);
+    of_rest = polynomial(kFit, (x - n * kLn2High) - n * kLn2Low);
+  }
+  static constexpr float kRound = 12582912.0f;  ///< adding 1.5 * 2^23 rounds to an integer in the low bits
+  std::int32_t bits;                            ///< n + those of kRound
+  float of_rest;
+};
+
+}  // namespace detail
+
 inline float exp(float x) {
-  constexpr float kLog2e = 1.44269504088896341f;
-  constexpr float kLn2High = 0.693359375f;
-  constexpr float kLn2Low = -2.12194440e-4f;
-  constexpr float kRound = 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer in the low bits
-  constexpr float kTaylor[] = {1.0f,         1.0f,          0.5f,          0.166666667f,
-                               0.041666667f, 0.0083333333f, 0.0013888889f, 0.00019841270f};
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
-  const float shifted = x * kLog2e + kRound;
-  const float n = shifted - kRound;
-  const std::int32_t power = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRound);
-  const float r = (x - n * kLn2High) - n * kLn2Low;
-  const std::int32_t half = power >> 1;  // in two steps: the result may be subnormal or infinite
-  return detail::polynomial(kTaylor, r) * detail::power_of_two(half) * detail::power_of_two(power - half);
+  const detail::Exponent e(x);
+  const std::int32_t n = e.bits - std::bit_cast<std::int32_t>(detail::Exponent::kRound);
+  const std::int32_t half = n >> 1;  // in two steps: the result may be subnormal or infinite
+  return e.of_rest * detail::power_of_two(half) * detail::power_of_two(n - half);
+}
+
+/// e^x for x <= 0; 0 where that is no normal number.
+inline float exp_of_negative(float x) {
+  constexpr float kLeast = -87.33f;
+  const detail::Exponent e(x < kLeast ? kLeast : x);
+  // The shift leaves n alone of the bits.
+  const float value = e.of_rest * std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(1.0f));
+  return x < kLeast ? 0.0f : value;
 }
 
 /// x = 2^n (1 + r) with sqrt(1/2) <= 1 + r < sqrt(2); coefficients of Cephes' logf.
@@ -83,19 +107,20 @@ inline float log(float x) {
 }
 
 inline float sigmoid(float x) {
-  const float e = exp(-std::fabs(x));
+  const float e = exp_of_negative(-std::fabs(x));
   const float large = 1.0f / (1.0f + e);  // of |x|; e times it, that of -|x|: no cancellation on either side
   return x < 0.0f ? e * large : large;
 }
 
-/// Odd polynomial (Cephes' tanhf) near 0, 1 - 2 / (e^2x + 1) beyond.
+/// Odd polynomial (Cephes' tanhf) near 0, (1 - e^-2|x|) / (1 + e^-2|x|) beyond.
 inline float tanh(float x) {
   constexpr float kOdd[] = {-3.33332819422e-1f, 1.33314422036e-1f, -5.37397155531e-2f, 2.06390887954e-2f,
                             -5.70498872745e-3f};
   const float size = std::fabs(x);
   const float square = x * x;
   const float near = x + x * square * detail::polynomial(kOdd, square);
-  const float far = 1.0f - 2.0f / (exp(2.0f * size) + 1.0f);
+  const float e = exp_of_negative(-2.0f * size);
+  const float far = (1.0f - e) / (1.0f + e);
   return size < 0.625f ? near : std::copysign(far, x);
 }
 
@@ -132,7 +157,7 @@ inline float normal_size(float x) { return std::fabs(x) > 14.5f ? 14.5f : std::f
 
 inline float normal_cdf(float x) {
   const float size = detail::normal_size(x);
-  const float tail = detail::normal_tail_ratio(size) * exp(-0.5f * size * size);
+  const float tail = detail::normal_tail_ratio(size) * exp_of_negative(-0.5f * size * size);
   const float value = x < 0.0f ? tail : 1.0f - tail;
   return x != x ? x : value;
 }
@@ -142,7 +167,7 @@ inline float normal_cdf(float x) {
 
 inline float gelu(float x) {
   const float size = detail::normal_size(x);
-  const float tail = size * detail::normal_tail_ratio(size) * exp(-0.5f * size * size);
+  const float tail = size * detail::normal_tail_ratio(size) * exp_of_negative(-0.5f * size * size);
   const float value = x < 0.0f ? -tail : x - tail;
   return x != x ? x : value;
 }

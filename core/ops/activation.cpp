@@ -33,57 +33,65 @@ struct Rows {
   }
 };
 
+/// Both gradients in one pass, of which either may be null. Rows are summed one by one, then in their order,
+/// so that the bits do not depend on the threads.
 template <class T>
-void prelu_input_grad(const Rows& rows, const T* x, const T* weight, const T* gy, T* gx, T beta) {
-  rows.each([=, slopes = rows.slopes, size = rows.size](std::int64_t row, std::int64_t at) {
-    const T slope = weight[row % slopes];
-    for (std::int64_t i = at; i < at + size; ++i) {
-      const T gradient = gy[i] * (x[i] > 0 ? T(1) : slope);
-      gx[i] = beta == T(0) ? gradient : gx[i] + gradient;
-    }
-  });
-}
-
-/// Rows are summed one by one, then in their order, so that the bits do not depend on the threads.
-template <class T>
-void prelu_weight_grad(const Rows& rows, const T* x, const T* gy, T* gw, T beta) {
-  detail::Workspace<double> sums(static_cast<std::size_t>(rows.count));
-  rows.each([=, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
-    out[row] = static_cast<double>(kernels::sum_lanes<T>(
-        size, [&](std::int64_t i) { return x[at + i] > 0 ? T(0) : gy[at + i] * x[at + i]; }));
-  });
-  for (std::int64_t slope = 0; slope < rows.slopes; ++slope) {
+void prelu_backward(const Rows& rows, const T* x, const T* weight, const T* gy, T* gx, T gx_beta, T* gw,
+                    T gw_beta) {
+  detail::Workspace<double> sums(gw != nullptr ? static_cast<std::size_t>(rows.count) : 0);
+  rows.each(
+      [=, slopes = rows.slopes, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
+        if (gw != nullptr)
+          out[row] = static_cast<double>(kernels::sum_lanes<T>(
+              size, [=](std::int64_t i) { return x[at + i] > 0 ? T(0) : gy[at + i] * x[at + i]; }));
+        if (gx == nullptr) return;
+        const T slope = weight[row % slopes];
+        for (std::int64_t i = at; i < at + size; ++i) {
+          const T gradient = x[i] > 0 ? gy[i] : gy[i] * slope;
+          gx[i] = gx_beta == T(0) ? gradient : gx[i] + gradient;
+        }
+      });
+  for (std::int64_t slope = 0; gw != nullptr && slope < rows.slopes; ++slope) {
     double sum = 0;
     for (std::int64_t row = slope; row < rows.count; row += rows.slopes) sum += sums.data()[row];
-    gw[slope] = static_cast<T>(sum) + (beta == T(0) ? T(0) : gw[slope]);
+    gw[slope] = static_cast<T>(sum) + (gw_beta == T(0) ? T(0) : gw[slope]);
   }
 }
 
-/// 1 where x > 0, else 0: a constant.
-Tensor is_positive(const Tensor& x) {
+/// prelu's gradients as ops.
+void prelu_recorded(const Tensor& x, const Tensor& weight, const Tensor& gy, Grads& grads) {
+  const Tensor positive = detail::is_positive(x), negative = 1 - positive;
+  const Tensor wide = detail::over_channels(weight, x);
+  if (grads.wants(0)) grads.add(0, gy * (positive + negative * wide));
+  if (grads.wants(1)) grads.add(1, reshape(detail::sum_to(gy * x * negative, wide.shape()), weight.shape()));
+}
+
+}  // namespace
+
+Tensor detail::is_positive(const Tensor& x) {
   Tensor out = Tensor::empty(x.shape(), x.dtype());
-  detail::dispatch_floating("prelu", x.dtype(), [&]<class T>() {
+  dispatch_floating("prelu", x.dtype(), [&]<class T>() {
     kernels::unary(x.numel(), x.data<T>(), out.mutable_data<T>(), [](T v) { return T(v > 0); });
   });
   return out;
 }
 
-/// prelu's gradients as ops.
-void prelu_recorded(const Tensor& x, const Tensor& weight, const Tensor& gy, Grads& grads) {
+Tensor detail::over_channels(const Tensor& slope, const Tensor& x) {
   Shape wide;
-  for (int axis = 0; axis < x.rank(); ++axis) wide = wide.append(axis == 1 ? weight.numel() : 1);
-  const Tensor positive = is_positive(x), negative = 1 - positive;
-  if (grads.wants(0)) grads.add(0, gy * (positive + negative * reshape(weight, wide)));
-  if (grads.wants(1)) grads.add(1, reshape(detail::sum_to(gy * x * negative, wide), weight.shape()));
+  for (int axis = 0; axis < x.rank(); ++axis) wide = wide.append(axis == 1 ? slope.numel() : 1);
+  return reshape(slope, wide);
 }
 
-}  // namespace
+void detail::check_slope(const char* op, const Tensor& x, const Tensor& slope) {
+  if (slope.rank() != 1 || (slope.numel() != 1 && (x.rank() < 2 || x.dim(1) != slope.numel())))
+    throw ShapeError(std::string("[") + op +
+                     "] expected a weight [1] or one slope for each channel of x (N, C, …), got x " +
+                     x.shape().str() + " and weight " + slope.shape().str());
+}
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
   detail::check_floating("prelu", {x, weight});
-  if (weight.rank() != 1 || (weight.numel() != 1 && (x.rank() < 2 || x.dim(1) != weight.numel())))
-    throw ShapeError("[prelu] expected a weight [1] or one slope for each channel of x (N, C, …), got x " +
-                     x.shape().str() + " and weight " + weight.shape().str());
+  detail::check_slope("prelu", x, weight);
   Tensor out = Tensor::empty(x.shape(), x.dtype());
   const Rows rows(x, weight);
   detail::dispatch_floating("prelu", x.dtype(), [&]<class T>() {
@@ -97,17 +105,16 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
                 [rows, input = Saved(x), slopes = Saved(weight)](const Tensor& gy, Grads& grads) {
                   const Tensor in = input.get(grads), weights = slopes.get(grads);
                   if (grads.create_graph()) return prelu_recorded(in, weights, gy, grads);
+                  Grads::Into gx{{}, 0}, gw{{}, 0};
+                  if (grads.wants(0)) gx = grads.into(0);
+                  if (grads.wants(1)) gw = grads.into(1);
                   detail::dispatch_floating("prelu", gy.dtype(), [&]<class T>() {
-                    if (grads.wants(0)) {
-                      auto [gx, beta] = grads.into(0);
-                      prelu_input_grad<T>(rows, in.data<T>(), weights.data<T>(), gy.data<T>(),
-                                          gx.template mutable_data<T>(), static_cast<T>(beta));
-                    }
-                    if (grads.wants(1)) {
-                      auto [gw, beta] = grads.into(1);
-                      prelu_weight_grad<T>(rows, in.data<T>(), gy.data<T>(), gw.template mutable_data<T>(),
-                                           static_cast<T>(beta));
-                    }
+                    prelu_backward<T>(
+                        rows, in.data<T>(), weights.data<T>(), gy.data<T>(),
+                        gx.gradient.defined() ? gx.gradient.template mutable_data<T>() : nullptr,
+                        static_cast<T>(gx.beta),
+                        gw.gradient.defined() ? gw.gradient.template mutable_data<T>() : nullptr,
+                        static_cast<T>(gw.beta));
                   });
                 });
 }

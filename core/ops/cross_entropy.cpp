@@ -1,6 +1,7 @@
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/softmax.h>
+#include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/kernels/vmath.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/loss_sum.h>
@@ -102,29 +103,58 @@ struct Values {
     return total;
   }
 
-  /// gx[position, c] (+)= upstream · (softmax·Σ target - target).
+  /// gx[position, c] (+)= upstream · (softmax·Σ target - target), along what lies side by side in memory: a
+  /// block of positions, or the classes.
   void gradient(const T* gy, bool each, T factor, T* gx, bool add) const {
+    constexpr std::int64_t kBlock = 128;
     const std::int64_t inner = problem.inner, classes = problem.classes;
-    const std::int64_t grain = std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, inner));
-    const T peak = static_cast<T>(problem.peak), base = static_cast<T>(problem.base);
-    const T spread = static_cast<T>(problem.base * weight_sum);
-    detail::parallel_ranges(problem.batch * classes, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const std::int64_t c = row % classes, first = row / classes * inner;
-        for (std::int64_t i = 0; i < inner; ++i) {
-          const std::int64_t position = first + i, label = labels[position];
-          T value = 0;
-          if (counts(position)) {
-            const T top = peak * weight_of(label);
-            value = (top + spread) * kernels::vmath::exp(log_softmax[row * inner + i]) - base * weight_of(c) -
-                    (label == c ? top : T(0));
-            value *= factor * gy[each ? position : 0];
-          }
-          T& out = gx[row * inner + i];
-          out = add ? out + value : value;
+    const std::int64_t blocks = kernels::ceil_div(inner, kBlock);
+    const std::int64_t cells = classes * std::max<std::int64_t>(1, std::min(inner, kBlock));
+    const std::int64_t grain = std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cells));
+    detail::parallel_ranges(problem.batch * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+      T scale[kBlock], level[kBlock];
+      for (std::int64_t block = begin; block < end; ++block) {
+        const std::int64_t first = block / blocks * inner + block % blocks * kBlock;
+        const std::int64_t count = std::min(kBlock, inner - block % blocks * kBlock);
+        for (std::int64_t j = 0; j < count; ++j) {
+          const bool in = counts(first + j);
+          scale[j] = in ? factor * gy[each ? first + j : 0] : T(0);
+          level[j] = in ? peak_at(first + j) + static_cast<T>(problem.base * weight_sum) : T(0);
         }
+        const std::int64_t start = problem.start(first);
+        if (inner == 1)
+          along_classes(scale[0], level[0], log_softmax + start, gx + start, add);
+        else
+          along_positions(count, scale, level, log_softmax + start, gx + start, add);
+        for (std::int64_t j = 0; j < count; ++j)
+          if (counts(first + j)) gx[start + j + labels[first + j] * inner] -= scale[j] * peak_at(first + j);
       }
     });
+  }
+
+  T peak_at(std::int64_t position) const {
+    return static_cast<T>(problem.peak) * weight_of(labels[position]);
+  }
+
+  void along_classes(T scale, T level, const T* line, T* gx, bool add) const {
+    const T base = static_cast<T>(problem.base);
+    for (std::int64_t c = 0; c < problem.classes; ++c) {
+      const T value = scale * (level * kernels::vmath::exp_of_negative(line[c]) - base * weight_of(c));
+      gx[c] = (scale == T(0) ? T(0) : value) + (add ? gx[c] : T(0));
+    }
+  }
+
+  void along_positions(std::int64_t count, const T* scale, const T* level, const T* lines, T* gx,
+                       bool add) const {
+    for (std::int64_t c = 0; c < problem.classes; ++c) {
+      const T base = static_cast<T>(problem.base) * weight_of(c);
+      const T* line = lines + c * problem.inner;
+      T* out = gx + c * problem.inner;
+      for (std::int64_t j = 0; j < count; ++j) {
+        const T value = scale[j] * (level[j] * kernels::vmath::exp_of_negative(line[j]) - base);
+        out[j] = (scale[j] == T(0) ? T(0) : value) + (add ? out[j] : T(0));
+      }
+    }
   }
 
   /// The targets as a constant in the shape of x.

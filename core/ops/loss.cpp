@@ -70,7 +70,7 @@ struct Huber {
 /// log(1 + exp(x)).
 template <class T>
 T softplus(T x) {
-  const T tail = vmath::exp(-std::abs(x)), rounded = 1 + tail;
+  const T tail = vmath::exp_of_negative(-std::abs(x)), rounded = 1 + tail;
   // The factor undoes the rounding of 1 + tail (Kahan).
   return (x > 0 ? x : T(0)) + (rounded == 1 ? tail : vmath::log(rounded) * (tail / (rounded - 1)));
 }

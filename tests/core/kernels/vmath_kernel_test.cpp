@@ -17,6 +17,8 @@ double ulps(float got, double exact) {
   return std::abs(double(got) - exact) / double(std::nextafter(size, 2 * size) - size);
 }
 
+constexpr float kLeastNormalLog = -87.33f;  ///< e^x is a subnormal number below
+
 template <class F, class G>
 void check_ulps(F f, G exact, float low, float high, double bound) {
   double worst = 0;
@@ -49,7 +51,9 @@ BOOST_AUTO_TEST_CASE(f32_functions_are_within_three_ulp) {
         tanh, [](double x) { return std::tanh(x); }, low, high, 3);
     check_ulps(
         erf, [](double x) { return std::erf(x); }, low, high, 3);
-    check_ulps(sigmoid, exact_sigmoid, low, std::min(high, 95.0f), 3);
+    check_ulps(sigmoid, exact_sigmoid, std::max(low, kLeastNormalLog), high, 3);
+    check_ulps([](float x) { return vmath::exp_of_negative(x); }, [](double x) { return std::exp(x); },
+               std::max(low, kLeastNormalLog), 0, 2);
   }
   for (const auto& [low, high] : {std::pair{1e-40f, 1e-37f}, {1e-30f, 1.0f}, {0.5f, 2.0f}, {1.0f, 1e30f}})
     check_ulps(
@@ -66,9 +70,20 @@ BOOST_AUTO_TEST_CASE(special_values_are_those_of_the_library) {
       BOOST_CHECK_LE(ulps(vmath::tanh(x), std::tanh(double(x))), 2);
       BOOST_CHECK_LE(ulps(vmath::erf(x), std::erf(double(x))), 2);
       BOOST_CHECK_LE(ulps(vmath::sigmoid(x), 1 / (1 + std::exp(-double(x)))), 2);
+      if (!(x > 0)) BOOST_CHECK_LE(ulps(vmath::exp_of_negative(x), std::exp(double(x))), 2);
     }
   }
   BOOST_CHECK_EQUAL(vmath::exp(0.0f), 1.0f);
+}
+
+BOOST_AUTO_TEST_CASE(results_below_the_normal_range_may_be_0_and_never_more) {
+  for (const float x : {-87.4f, -90.0f, -103.0f, -1000.0f}) {
+    BOOST_CHECK_LE(vmath::exp_of_negative(x), std::numeric_limits<float>::min());
+    BOOST_CHECK_LE(vmath::sigmoid(x), std::numeric_limits<float>::min());
+    BOOST_CHECK_GE(vmath::sigmoid(x), 0);
+  }
+  BOOST_CHECK_EQUAL(vmath::normal_cdf(-20.0f), 0.0f);
+  BOOST_CHECK_EQUAL(vmath::normal_cdf(20.0f), 1.0f);
 }
 
 BOOST_AUTO_TEST_CASE(f64_sigmoid_does_not_overflow) {
