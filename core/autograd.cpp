@@ -53,6 +53,7 @@ AnomalyScope::AnomalyScope() : outer_(anomaly) { anomaly = true; }
 AnomalyScope::~AnomalyScope() { anomaly = outer_; }
 
 detail::OpObserver* detail::set_op_observer(OpObserver* next) { return std::exchange(observer, next); }
+bool detail::is_observed() { return observer != nullptr; }
 
 namespace {
 

@@ -117,6 +117,8 @@ class OpObserver {
 };
 /// Sets this thread's observer and returns the one before; null for none.
 OpObserver* set_op_observer(OpObserver* observer);
+/// Whether this thread has an observer.
+bool is_observed();
 
 class Engine;
 

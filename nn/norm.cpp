@@ -1,8 +1,11 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops/shape.h>
+#include <evenkeel/nn/activation.h>
 #include <evenkeel/nn/norm.h>
 
 #include <fmt/format.h>
+
+#include <typeinfo>
 
 namespace evenkeel::nn {
 
@@ -40,6 +43,16 @@ std::string repr(const Options& o, const std::string& momentum) {
                      momentum, o.affine, o.track_running_stats);
 }
 
+/// What `next` does to a norm's result of `channels` channels, if a norm can do it as well.
+NormActivation activation_of(const Module& next, std::int64_t channels) {
+  if (typeid(next) == typeid(ReLU)) return {NormActivation::Kind::relu, {}};
+  if (typeid(next) == typeid(PReLU))
+    if (const Tensor slope = static_cast<const PReLU&>(next).weight();
+        slope.numel() == 1 || slope.numel() == channels)
+      return {NormActivation::Kind::prelu, slope};
+  return {};
+}
+
 }  // namespace
 
 template <int D>
@@ -58,6 +71,18 @@ BatchNorm<D>::BatchNorm(const BatchNormOptions& options) : options_(options) {
 
 template <int D>
 Tensor BatchNorm<D>::forward(const Tensor& x) {
+  return run(x, {});
+}
+
+template <int D>
+Tensor BatchNorm<D>::forward_with(const Tensor& x, const Module& next) {
+  if (typeid(*this) != typeid(BatchNorm)) return {};  // a class derived from it may compute something else
+  const NormActivation then = activation_of(next, options_.num_features);
+  return then.kind == NormActivation::Kind::none ? Tensor() : run(x, then);
+}
+
+template <int D>
+Tensor BatchNorm<D>::run(const Tensor& x, const NormActivation& then) {
   if ((x.rank() != D + 2 && !(D == 1 && x.rank() == 2)) || x.dim(1) != options_.num_features)
     throw ShapeError(fmt::format("[{}] expected x (N, {}, L…) with {} spatial axes, got {}", type_name(),
                                  options_.num_features, D, x.shape().str()));
@@ -66,10 +91,10 @@ Tensor BatchNorm<D>::forward(const Tensor& x) {
                                  .eps = options_.eps};
   if (!is_training() || !options_.track_running_stats)
     return batch_norm(x, parameters.training ? Tensor() : running_mean_,
-                      parameters.training ? Tensor() : running_var_, weight_, bias_, parameters);
+                      parameters.training ? Tensor() : running_var_, weight_, bias_, parameters, then);
   std::int64_t& batches = *num_batches_tracked_.mutable_data<std::int64_t>();
   if (!options_.momentum) parameters.momentum = 1 / static_cast<double>(batches + 1);
-  Tensor out = batch_norm(x, running_mean_, running_var_, weight_, bias_, parameters);
+  Tensor out = batch_norm(x, running_mean_, running_var_, weight_, bias_, parameters, then);
   ++batches;
   return out;
 }
@@ -95,6 +120,18 @@ InstanceNorm<D>::InstanceNorm(const InstanceNormOptions& options) : options_(opt
 
 template <int D>
 Tensor InstanceNorm<D>::forward(const Tensor& x) {
+  return run(x, {});
+}
+
+template <int D>
+Tensor InstanceNorm<D>::forward_with(const Tensor& x, const Module& next) {
+  if (typeid(*this) != typeid(InstanceNorm) || x.rank() != D + 2) return {};
+  const NormActivation then = activation_of(next, options_.num_features);
+  return then.kind == NormActivation::Kind::none ? Tensor() : run(x, then);
+}
+
+template <int D>
+Tensor InstanceNorm<D>::run(const Tensor& x, const NormActivation& then) {
   const bool unbatched = x.rank() == D + 1;
   if ((x.rank() != D + 2 && !unbatched) || x.dim(unbatched ? 0 : 1) != options_.num_features)
     throw ShapeError(fmt::format("[{}] expected x (N, {}, L…) or ({}, L…) with {} spatial axes, got {}",
@@ -106,7 +143,7 @@ Tensor InstanceNorm<D>::forward(const Tensor& x) {
   Shape batched{1};
   for (const std::int64_t size : x.shape()) batched = batched.append(size);
   const Tensor out = instance_norm(unbatched ? reshape(x, batched) : x, running_mean_, running_var_, weight_,
-                                   bias_, parameters);
+                                   bias_, parameters, then);
   return unbatched ? reshape(out, x.shape()) : out;
 }
 

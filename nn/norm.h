@@ -30,7 +30,13 @@ class BatchNorm : public Module {
   const Parameter& weight() const { return weight_; }
   const Parameter& bias() const { return bias_; }
 
+ protected:
+  /// With ReLU and PReLU.
+  Tensor forward_with(const Tensor& x, const Module& next) override;
+
  private:
+  Tensor run(const Tensor& x, const NormActivation& then);
+
   BatchNormOptions options_;
   Parameter weight_, bias_;
   Tensor running_mean_, running_var_, num_batches_tracked_;
@@ -61,7 +67,13 @@ class InstanceNorm : public Module {
   const Parameter& weight() const { return weight_; }
   const Parameter& bias() const { return bias_; }
 
+ protected:
+  /// With ReLU and PReLU.
+  Tensor forward_with(const Tensor& x, const Module& next) override;
+
  private:
+  Tensor run(const Tensor& x, const NormActivation& then);
+
   InstanceNormOptions options_;
   Parameter weight_, bias_;
   Tensor running_mean_, running_var_;

@@ -4,7 +4,16 @@ namespace evenkeel::nn {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor out = x;
-  for (const auto& [name, module] : children()) out = (*module)(out);
+  const std::vector<NamedModule> layers = children();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (i + 1 < layers.size())
+      if (Tensor both = layers[i].module->call_with(out, *layers[i + 1].module); both.defined()) {
+        out = std::move(both);
+        ++i;
+        continue;
+      }
+    out = (*layers[i].module)(out);
+  }
   return out;
 }
 

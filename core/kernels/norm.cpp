@@ -60,56 +60,100 @@ void reciprocal_std(std::int64_t count, const T* variance, double eps, T* rstd) 
     rstd[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance[i]) + eps));
 }
 
+namespace {
+
+/// The numbers of a row: the activation's input is (x - center) * scale + shift.
+template <class T>
+struct Line {
+  T center, scale, shift, slope;
+
+  Line(const NormGeometry& g, std::int64_t row, const T* mean, const T* rstd, const T* weight, const T* bias,
+       const NormActivation<T>& then) {
+    const std::int64_t s = statistic_of(g, row), c = row % g.channels;
+    center = mean[s];
+    scale = weight != nullptr ? rstd[s] * weight[c] : rstd[s];
+    shift = bias != nullptr ? bias[c] : T(0);
+    slope = then.kind == NormActivation<T>::Kind::prelu ? then.slope[then.slopes == 1 ? 0 : c] : T(0);
+  }
+  T operator()(T x) const { return (x - center) * scale + shift; }
+};
+
+/// Calls f with the gradient of the norm's output as a function of the place in a row.
+template <class T, class F>
+void with_gradient(const NormActivation<T>& then, const Line<T>& line, const T* x, const T* gy, F&& f) {
+  if (then.kind == NormActivation<T>::Kind::none)
+    f([=](std::int64_t i) { return gy[i]; });
+  else
+    f([=](std::int64_t i) { return line(x[i]) > 0 ? gy[i] : gy[i] * line.slope; });
+}
+
+}  // namespace
+
 template <class T>
 void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T* rstd, const T* weight,
-                       const T* bias, T* y) {
+                       const T* bias, T* y, const NormActivation<T>& then) {
+  using Kind = typename NormActivation<T>::Kind;
   each_row(g, [&](std::int64_t row) {
-    const std::int64_t s = statistic_of(g, row);
-    const std::int64_t c = row % g.channels;
-    const T scale = weight != nullptr ? rstd[s] * weight[c] : rstd[s];
-    const T shift = bias != nullptr ? bias[c] : T(0);
-    const T center = mean[s];
+    const Line line(g, row, mean, rstd, weight, bias, then);
     const T* in = x + row * g.size;
     T* out = y + row * g.size;
-    for (std::int64_t i = 0; i < g.size; ++i) out[i] = (in[i] - center) * scale + shift;
+    const auto write = [&](auto activate) {
+      for (std::int64_t i = 0; i < g.size; ++i) out[i] = activate(line(in[i]));
+    };
+    if (then.kind == Kind::none)
+      write([](T z) { return z; });
+    else if (then.kind == Kind::relu)
+      write([](T z) { return z < 0 ? T(0) : z; });
+    else
+      write([slope = line.slope](T z) { return z > 0 ? z : slope * z; });
   });
 }
 
 template <class T>
 void normalize_backward(const NormGeometry& g, bool from_input, const T* x, const T* gy, const T* mean,
                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
-                        T parameter_beta) {
-  // A row's sum of gy, and of gy * normalised x.
-  detail::Workspace<GradientSums> sums(static_cast<std::size_t>(g.batch * g.channels));
+                        T parameter_beta, const NormActivation<T>& then, const T* bias, T* gslope) {
+  // A row's sum of gy, and of gy * normalised x; gy from here on is the gradient of the norm's output.
+  const auto rows = static_cast<std::size_t>(g.batch * g.channels);
+  detail::Workspace<GradientSums> sums(rows);
+  detail::Workspace<double> slope_sums(gslope != nullptr ? rows : 0);
   const auto sum_row = [&](std::int64_t row) {
+    const T* in = x + row * g.size;
     const T* out = gy + row * g.size;
-    const std::int64_t s = statistic_of(g, row);
-    const auto gradient = [=](std::int64_t i) { return out[i]; };
-    sums.data()[row] = gradient_sums(x + row * g.size, gradient, g.size, mean[s]);
-    sums.data()[row].product *= static_cast<double>(rstd[s]);
+    const Line line(g, row, mean, rstd, weight, bias, then);
+    with_gradient(then, line, in, out, [&](auto gradient) {
+      sums.data()[row] = gradient_sums(in, gradient, g.size, line.center);
+    });
+    sums.data()[row].product *= static_cast<double>(rstd[statistic_of(g, row)]);
+    if (gslope != nullptr)
+      slope_sums.data()[row] = static_cast<double>(sum_lanes<T>(g.size, [=](std::int64_t i) {
+        const T z = line(in[i]);
+        return z > 0 ? T(0) : out[i] * z;
+      }));
   };
   // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic: as
   // scale * gy - slope * (x - center) - level.
-  const auto weight_of = [&](std::int64_t row) {
-    return weight != nullptr ? weight[row % g.channels] : T(1);
-  };
   const auto add_share = [&](std::int64_t row, GradientSums& means) {
-    means.add(sums.data()[row], static_cast<double>(weight_of(row)) / static_cast<double>(g.elements()));
+    const T of_channel = weight != nullptr ? weight[row % g.channels] : T(1);
+    means.add(sums.data()[row], static_cast<double>(of_channel) / static_cast<double>(g.elements()));
   };
   const auto apply = [&](std::int64_t row, const GradientSums& means) {
-    const std::int64_t s = statistic_of(g, row);
-    const T scale = rstd[s] * weight_of(row);
-    const T slope = rstd[s] * rstd[s] * static_cast<T>(means.product);
-    const T level = rstd[s] * static_cast<T>(means.gradient);
-    const T center = mean[s];
+    const Line line(g, row, mean, rstd, weight, bias, then);
+    const T r = rstd[statistic_of(g, row)];
+    const T slope = r * r * static_cast<T>(means.product);
+    const T level = r * static_cast<T>(means.gradient);
     const T* in = x + row * g.size;
-    const T* out = gy + row * g.size;
     T* to = gx + row * g.size;
-    if (gx_beta == T(0)) {
-      for (std::int64_t i = 0; i < g.size; ++i) to[i] = scale * out[i] - slope * (in[i] - center) - level;
-    } else {
-      for (std::int64_t i = 0; i < g.size; ++i) to[i] += scale * out[i] - slope * (in[i] - center) - level;
-    }
+    with_gradient(then, line, in, gy + row * g.size, [&](auto gradient) {
+      const auto value = [=](std::int64_t i) {
+        return line.scale * gradient(i) - slope * (in[i] - line.center) - level;
+      };
+      if (gx_beta == T(0)) {
+        for (std::int64_t i = 0; i < g.size; ++i) to[i] = value(i);
+      } else {
+        for (std::int64_t i = 0; i < g.size; ++i) to[i] += value(i);
+      }
+    });
   };
 
   if (from_input && gx != nullptr && g.groups == g.channels) {
@@ -121,7 +165,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
       apply(row, means);
     });
   } else {
-    if (from_input || gweight != nullptr || gbias != nullptr) each_row(g, sum_row);
+    if (from_input || gweight != nullptr || gbias != nullptr || gslope != nullptr) each_row(g, sum_row);
     if (gx != nullptr) {
       detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
       for (std::int64_t s = 0; s < g.statistics(); ++s) {
@@ -141,15 +185,21 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     if (gweight != nullptr) store(gweight + c, all.product);
     if (gbias != nullptr) store(gbias + c, all.gradient);
   }
+  for (std::int64_t slope = 0; gslope != nullptr && slope < then.slopes; ++slope) {
+    double all = 0;
+    for (std::int64_t row = slope; row < g.batch * g.channels; row += then.slopes)
+      all += slope_sums.data()[row];
+    store(gslope + slope, all);
+  }
 }
 
-#define EVENKEEL_INSTANTIATE(T)                                                                          \
-  template void moments(const NormGeometry&, const T*, T*, T*);                                          \
-  template void reciprocal_std(std::int64_t, const T*, double, T*);                                      \
-  template void normalize_forward(const NormGeometry&, const T*, const T*, const T*, const T*, const T*, \
-                                  T*);                                                                   \
-  template void normalize_backward(const NormGeometry&, bool, const T*, const T*, const T*, const T*,    \
-                                   const T*, T*, T, T*, T*, T);
+#define EVENKEEL_INSTANTIATE(T)                                                                              \
+  template void moments(const NormGeometry&, const T*, T*, T*);                                              \
+  template void reciprocal_std(std::int64_t, const T*, double, T*);                                          \
+  template void normalize_forward(const NormGeometry&, const T*, const T*, const T*, const T*, const T*, T*, \
+                                  const NormActivation<T>&);                                                 \
+  template void normalize_backward(const NormGeometry&, bool, const T*, const T*, const T*, const T*,        \
+                                   const T*, T*, T, T*, T*, T, const NormActivation<T>&, const T*, T*);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)
 #undef EVENKEEL_INSTANTIATE

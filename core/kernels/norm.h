@@ -28,18 +28,29 @@ void moments(const NormGeometry& g, const T* x, T* mean, T* variance);
 template <class T>
 void reciprocal_std(std::int64_t count, const T* variance, double eps, T* rstd);
 
-/// y = (x - mean) * rstd * weight + bias; weight and bias (channels) may be null.
+/// An activation that follows a norm in the same pass over memory: z where z > 0, else slope·z.
+template <class T>
+struct NormActivation {
+  enum class Kind { none, relu, prelu };
+  Kind kind = Kind::none;
+  const T* slope = nullptr;  ///< prelu's, one for all channels or one for each
+  std::int64_t slopes = 1;
+};
+
+/// y = (x - mean) * rstd * weight + bias, then the activation; weight and bias (channels) may be null.
 template <class T>
 void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T* rstd, const T* weight,
-                       const T* bias, T* y);
+                       const T* bias, T* y, const NormActivation<T>& then = {});
 
 /// Gradients of normalize_forward. from_input: mean and rstd are those of x (training) and take part in gx;
 /// else they are constants (evaluation). Any of gx, gweight, gbias may be null; each is added to beta times
-/// itself (beta 0: not read). weight may be null.
+/// itself (beta 0: not read). weight may be null. With an activation, what it was given is computed again
+/// from x, and gslope (slopes) is filled unless null.
 template <class T>
 void normalize_backward(const NormGeometry& g, bool from_input, const T* x, const T* gy, const T* mean,
                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
-                        T parameter_beta);
+                        T parameter_beta, const NormActivation<T>& then = {}, const T* bias = nullptr,
+                        T* gslope = nullptr);
 
 /// Layer norm of `rows` rows of `size` elements; weight and bias (size) may be null. Fills mean and rstd
 /// (rows) for the backward pass.

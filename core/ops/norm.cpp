@@ -79,40 +79,107 @@ void check_channels(const char* op, const Tensor& x, std::initializer_list<Tenso
                                    op, x.dim(1), x.shape().str(), tensor.shape().str()));
 }
 
+template <class T>
+kernels::NormActivation<T> activation_of(const NormActivation& then, const Tensor& slope) {
+  using Kind = typename kernels::NormActivation<T>::Kind;
+  return {static_cast<Kind>(then.kind), data_or_null<T>(slope), slope.defined() ? slope.numel() : 1};
+}
+
 Tensor normalize(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                 const NormGeometry& g, const Tensor& mean, const Tensor& variance, bool from_input,
-                 double eps) {
-  Tensor out = Tensor::empty(x.shape(), x.dtype()), rstd = Tensor::empty(variance.shape(), x.dtype());
+                 const NormGeometry& g, const Tensor& mean, const Tensor& rstd, bool from_input, double eps,
+                 const NormActivation& then);
+
+/// The gradient of the norm's own result where an activation follows it, made of ops; adds the slope's
+/// (input 3).
+Tensor through_activation(const NormActivation& then, const Tensor& normalized, const Tensor& slope,
+                          const Tensor& gy, Grads& grads) {
+  const Tensor positive = detail::is_positive(normalized);
+  if (then.kind == NormActivation::Kind::relu) return gy * positive;
+  const Tensor negative = 1 - positive, wide = detail::over_channels(slope, gy);
+  if (grads.wants(3))
+    grads.add(3, reshape(detail::sum_to(gy * normalized * negative, wide.shape()), slope.shape()));
+  return gy * (positive + negative * wide);
+}
+
+/// What the backward of normalize() knows.
+struct Normalized {
+  const char* op;
+  NormGeometry g;
+  Tensor mean, rstd;
+  bool from_input;
+  double eps;
+  NormActivation then;
+  Saved input, weight, bias, slope;
+
+  void operator()(const Tensor& gy, Grads& grads) const {
+    const Tensor x = input.get(grads), w = weight.get(grads), b = bias.get(grads), s = slope.get(grads);
+    if (grads.create_graph()) return recorded(x, w, b, s, gy, grads);
+    Grads::Into gx{{}, 0};
+    if (grads.wants(0)) gx = grads.into(0);
+    ParameterGradients parameters(grads, Shape{g.channels}, gy.dtype());
+    Tensor gslope;
+    if (s.defined() && grads.wants(3)) gslope = Tensor::empty(s.shape(), gy.dtype());
+    detail::dispatch_floating(op, gy.dtype(), [&]<class T>() {
+      kernels::normalize_backward<T>(g, from_input, x.data<T>(), gy.data<T>(), mean.data<T>(), rstd.data<T>(),
+                                     data_or_null<T>(w), pointer<T>(gx.gradient), static_cast<T>(gx.beta),
+                                     pointer<T>(parameters.weight), pointer<T>(parameters.bias), T(0),
+                                     activation_of<T>(then, s), data_or_null<T>(b), pointer<T>(gslope));
+    });
+    parameters.hand_on(grads);
+    if (gslope.defined()) grads.add(3, std::move(gslope));
+  }
+
+  void recorded(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& s, const Tensor& gy,
+                Grads& grads) const {
+    const View view{{g.batch, g.channels, g.size},
+                    {1, g.channels, 1},
+                    g.groups == 0 ? std::vector{0, 2} : std::vector{2},
+                    {g.channels}};
+    std::optional<std::array<Tensor, 2>> constants;
+    if (!from_input) constants = {reshape(mean, {-1, g.channels, 1}), reshape(rstd, {-1, g.channels, 1})};
+    Tensor upstream = gy;
+    if (then.kind != NormActivation::Kind::none)
+      upstream =
+          through_activation(then, normalize(op, x, w, b, g, mean, rstd, from_input, eps, {}), s, gy, grads);
+    add_composed(view, x, w, upstream, eps, true, constants, grads);
+  }
+};
+
+Tensor normalize(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                 const NormGeometry& g, const Tensor& mean, const Tensor& rstd, bool from_input, double eps,
+                 const NormActivation& then) {
+  const bool active = then.kind != NormActivation::Kind::none;
+  const Tensor slope = then.kind == NormActivation::Kind::prelu ? then.slope : Tensor();
+  detail::check_floating(op, {x, slope});
+  if (slope.defined()) detail::check_slope(op, x, slope);
+  Tensor out = Tensor::empty(x.shape(), x.dtype());
   detail::dispatch_floating(op, x.dtype(), [&]<class T>() {
-    kernels::reciprocal_std<T>(rstd.numel(), variance.data<T>(), eps, rstd.mutable_data<T>());
     kernels::normalize_forward<T>(g, x.data<T>(), mean.data<T>(), rstd.data<T>(), data_or_null<T>(weight),
-                                  data_or_null<T>(bias), out.mutable_data<T>());
+                                  data_or_null<T>(bias), out.mutable_data<T>(),
+                                  activation_of<T>(then, slope));
   });
-  return record(op, {x, weight, bias}, out,
-                [op, g, mean, rstd, from_input, eps, input = Saved(x), scale = Saved(weight)](
-                    const Tensor& gy, Grads& grads) {
-                  const Tensor in = input.get(grads), w = scale.get(grads);
-                  if (grads.create_graph()) {
-                    const View view{{g.batch, g.channels, g.size},
-                                    {1, g.channels, 1},
-                                    g.groups == 0 ? std::vector{0, 2} : std::vector{2},
-                                    {g.channels}};
-                    std::optional<std::array<Tensor, 2>> constants;
-                    if (!from_input)
-                      constants = {reshape(mean, {-1, g.channels, 1}), reshape(rstd, {-1, g.channels, 1})};
-                    return add_composed(view, in, w, gy, eps, true, constants, grads);
-                  }
-                  Grads::Into gx{{}, 0};
-                  if (grads.wants(0)) gx = grads.into(0);
-                  ParameterGradients parameters(grads, Shape{g.channels}, gy.dtype());
-                  detail::dispatch_floating(op, gy.dtype(), [&]<class T>() {
-                    kernels::normalize_backward<T>(
-                        g, from_input, in.data<T>(), gy.data<T>(), mean.data<T>(), rstd.data<T>(),
-                        data_or_null<T>(w), pointer<T>(gx.gradient), static_cast<T>(gx.beta),
-                        pointer<T>(parameters.weight), pointer<T>(parameters.bias), T(0));
-                  });
-                  parameters.hand_on(grads);
-                });
+  Normalized backward{op,
+                      g,
+                      mean,
+                      rstd,
+                      from_input,
+                      eps,
+                      {then.kind, {}},
+                      Saved(x),
+                      Saved(weight),
+                      Saved(bias, active),
+                      Saved(slope)};
+  if (!slope.defined()) return record(op, {x, weight, bias}, out, std::move(backward));
+  return record(op, {x, weight, bias, slope}, out, std::move(backward));
+}
+
+/// 1 / sqrt(variance + eps).
+Tensor reciprocal_std(const Tensor& variance, double eps) {
+  Tensor rstd = Tensor::empty(variance.shape(), variance.dtype());
+  detail::dispatch_floating("norm", rstd.dtype(), [&]<class T>() {
+    kernels::reciprocal_std<T>(rstd.numel(), variance.data<T>(), eps, rstd.mutable_data<T>());
+  });
+  return rstd;
 }
 
 NormGeometry geometry_of(const Tensor& x, bool per_item) {
@@ -179,7 +246,7 @@ Rows rows_of(const char* op, const Tensor& x, const Shape& normalized_shape,
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
-                  const Tensor& bias, const BatchNormParameters& parameters) {
+                  const Tensor& bias, const BatchNormParameters& parameters, const NormActivation& then) {
   detail::check_floating("batch_norm", {x, running_mean, running_var, weight, bias});
   if (x.rank() < 2) throw ShapeError("[batch_norm] expected x (N, C, L…) or (N, C), got " + x.shape().str());
   check_channels("batch_norm", x, {running_mean, running_var, weight, bias});
@@ -187,19 +254,21 @@ Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, cons
   if (!parameters.training) {
     if (!running_mean.defined() || !running_var.defined())
       throw ConfigError("[batch_norm] expected running statistics to evaluate with, got none");
-    return normalize("batch_norm", x, weight, bias, g, running_mean.clone(), running_var.clone(), false,
-                     parameters.eps);
+    return normalize("batch_norm", x, weight, bias, g, running_mean.clone(),
+                     reciprocal_std(running_var, parameters.eps), false, parameters.eps, then);
   }
   if (g.elements() < 2)
     throw ShapeError("[batch_norm] expected at least two values a channel in training, got x " +
                      x.shape().str());
   const auto statistics = moments("batch_norm", x, g);
   update_running(running_mean, running_var, statistics, g, parameters.momentum);
-  return normalize("batch_norm", x, weight, bias, g, statistics[0], statistics[1], true, parameters.eps);
+  return normalize("batch_norm", x, weight, bias, g, statistics[0],
+                   reciprocal_std(statistics[1], parameters.eps), true, parameters.eps, then);
 }
 
 Tensor instance_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
-                     const Tensor& bias, const InstanceNormParameters& parameters) {
+                     const Tensor& bias, const InstanceNormParameters& parameters,
+                     const NormActivation& then) {
   detail::check_floating("instance_norm", {x, running_mean, running_var, weight, bias});
   if (x.rank() < 3) throw ShapeError("[instance_norm] expected x (N, C, L…), got " + x.shape().str());
   check_channels("instance_norm", x, {running_mean, running_var, weight, bias});
@@ -208,13 +277,15 @@ Tensor instance_norm(const Tensor& x, Tensor running_mean, Tensor running_var, c
     if (!running_mean.defined() || !running_var.defined())
       throw ConfigError("[instance_norm] expected running statistics to evaluate with, got none");
     return normalize("instance_norm", x, weight, bias, g, repeated(running_mean, g.batch),
-                     repeated(running_var, g.batch), false, parameters.eps);
+                     reciprocal_std(repeated(running_var, g.batch), parameters.eps), false, parameters.eps,
+                     then);
   }
   if (g.size < 2)
     throw ShapeError("[instance_norm] expected at least two spatial cells, got x " + x.shape().str());
   const auto statistics = moments("instance_norm", x, g);
   if (g.batch > 0) update_running(running_mean, running_var, statistics, g, parameters.momentum);
-  return normalize("instance_norm", x, weight, bias, g, statistics[0], statistics[1], true, parameters.eps);
+  return normalize("instance_norm", x, weight, bias, g, statistics[0],
+                   reciprocal_std(statistics[1], parameters.eps), true, parameters.eps, then);
 }
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,

@@ -9,6 +9,14 @@ namespace evenkeel {
 // Normalisation to mean 0 and variance 1 (biased), then · weight + bias. weight and bias may be undefined.
 // Double backward: yes, all.
 
+/// An activation of a norm's result in the same pass over memory, which need not keep that result: relu() or
+/// prelu() with `slope`.
+struct NormActivation {
+  enum class Kind { none, relu, prelu };
+  Kind kind = Kind::none;
+  Tensor slope = {};
+};
+
 struct BatchNormParameters {
   bool training = true;   ///< normalise by x's own statistics and update the running ones
   double momentum = 0.1;  ///< running = (1 - momentum)·running + momentum·statistic
@@ -19,7 +27,8 @@ struct BatchNormParameters {
 /// running_var (C) are updated in place in training if they are defined, the variance unbiased, and needed
 /// for evaluation. ShapeError in training with less than two values a channel.
 Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight = {},
-                  const Tensor& bias = {}, const BatchNormParameters& parameters = {});
+                  const Tensor& bias = {}, const BatchNormParameters& parameters = {},
+                  const NormActivation& then = {});
 
 struct InstanceNormParameters {
   bool use_input_stats = true;  ///< normalise by x's own statistics; else by the running ones
@@ -31,7 +40,7 @@ struct InstanceNormParameters {
 /// batch_norm(), each item's averaged. ShapeError with its own statistics for less than two cells.
 Tensor instance_norm(const Tensor& x, Tensor running_mean = {}, Tensor running_var = {},
                      const Tensor& weight = {}, const Tensor& bias = {},
-                     const InstanceNormParameters& parameters = {});
+                     const InstanceNormParameters& parameters = {}, const NormActivation& then = {});
 
 /// Over the last axes, which are `normalized_shape` (arXiv 1607.06450); weight and bias have that shape.
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},

@@ -6,6 +6,10 @@
 #include <evenkeel/core/ops.h>
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
+#include <functional>
+#include <limits>
+
 using namespace evenkeel;
 using namespace evenkeel::test;
 
@@ -217,6 +221,71 @@ BOOST_AUTO_TEST_CASE(planted_faults_are_caught) {
     check_fault_is_caught(broken(norm, 1, !norm.centered, true), {x});
     check_fault_is_caught(broken(norm, 1, norm.centered, false), {x});
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_activation_in_the_same_pass_equals_the_op_after_the_norm) {
+  using Kind = NormActivation::Kind;
+  const auto activation = [](Kind kind, const std::vector<Tensor>& t) {
+    return NormActivation{kind, kind == Kind::prelu ? t[3] : Tensor()};
+  };
+  const auto after = [](Kind kind, const Tensor& z, const std::vector<Tensor>& t) {
+    return kind == Kind::none ? z : kind == Kind::relu ? relu(z) : prelu(z, t[3]);
+  };
+  struct Norm {
+    const char* name;
+    std::function<Tensor(const std::vector<Tensor>&, const NormActivation&)> of;
+  };
+  const Norm norms[] = {
+      {"batch",
+       [](const auto& t, const auto& then) { return batch_norm(t[0], {}, {}, t[1], t[2], {}, then); }},
+      {"instance",
+       [](const auto& t, const auto& then) { return instance_norm(t[0], {}, {}, t[1], t[2], {}, then); }},
+      {"batch, running", [](const auto& t, const auto& then) {
+         return batch_norm(t[0], Tensor::full({3}, 0.2, t[0].dtype()), some_variance(3).to(t[0].dtype()),
+                           t[1], t[2], {.training = false}, then);
+       }}};
+  for (const auto& [name, norm] : norms)
+    for (const Kind kind : {Kind::none, Kind::relu, Kind::prelu})
+      for (const std::int64_t slopes : {1, 3})
+        for (const Shape& shape : {Shape{2, 3, 5}, Shape{4, 3, 70}, Shape{1, 3, 2, 3}}) {
+          BOOST_TEST_CONTEXT(name << ' ' << int(kind) << ' ' << slopes << ' ' << shape.str()) {
+            std::vector<Tensor> inputs{random_tensor(shape), random_tensor({3}), random_tensor({3}),
+                                       random_tensor({slopes})};
+            if (kind != Kind::prelu) inputs.pop_back();
+            const auto fused = [&, of = norm](const std::vector<Tensor>& t) {
+              return of(t, activation(kind, t));
+            };
+            const auto plain = [&, of = norm](const std::vector<Tensor>& t) {
+              return after(kind, of(t, {}), t);
+            };
+            for (const DType dtype : {DType::f32, DType::f64}) {
+              std::vector<Tensor> t;
+              for (const Tensor& input : inputs) t.push_back(input.to(dtype).detach().set_requires_grad());
+              const Tensor y = fused(t), expected = plain(t), gy = random_tensor(shape).to(dtype);
+              const double tolerance = dtype == DType::f64 ? 1e-13 : 1e-5;
+              check_close(y, expected, tolerance, "value");
+              const std::vector<Tensor> got = grad({y}, t, {gy}), want = grad({expected}, t, {gy});
+              for (std::size_t i = 0; i < t.size(); ++i)
+                check_close(got[i], want[i], tolerance, "gradient " + std::to_string(i));
+            }
+            if (shape.numel() < 100) check_gradients_twice(fused, inputs);
+          }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(an_activation_in_the_same_pass_keeps_relu_s_limits_and_refuses_wrong_slopes) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const Tensor x = Tensor::from({-inf, inf, nan, -1.0, 2.0}, {5, 1});
+  const Tensor y = batch_norm(x, Tensor::zeros({1}, DType::f64), Tensor::ones({1}, DType::f64), {}, {},
+                              {.training = false, .eps = 0}, {NormActivation::Kind::relu, {}});
+  BOOST_TEST(y.data<double>()[0] == 0);
+  BOOST_TEST(y.data<double>()[1] == inf);
+  BOOST_TEST(std::isnan(y.data<double>()[2]));
+  BOOST_TEST(y.data<double>()[3] == 0);
+  BOOST_TEST(y.data<double>()[4] == 2);
+  BOOST_CHECK_THROW(instance_norm(random_tensor({2, 3, 4}), {}, {}, {}, {}, {},
+                                  {NormActivation::Kind::prelu, random_tensor({2})}),
+                    ShapeError);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,6 +56,13 @@ const OpChecks instance_norm_checks("instance_norm", [] {
       {[](const std::vector<Tensor>& t) { return instance_norm(t[0], {}, {}, t[1], t[2]); },
        {random_tensor({2, 2, 4}), random_tensor({2}), random_tensor({2})}}};
 });
+const OpChecks norm_prelu_checks("instance_norm", [] {
+  return std::vector<OpCase>{
+      {[](const std::vector<Tensor>& t) {
+         return instance_norm(t[0], {}, {}, t[1], t[2], {}, {NormActivation::Kind::prelu, t[3]});
+       },
+       {random_tensor({2, 2, 4}), random_tensor({2}), random_tensor({2}), random_tensor({2})}}};
+});
 const OpChecks layer_norm_checks("layer_norm", [] {
   return std::vector<OpCase>{{[](const std::vector<Tensor>& t) { return layer_norm(t[0], {5}, t[1], t[2]); },
                               {random_tensor({3, 5}), random_tensor({5}), random_tensor({5})}}};

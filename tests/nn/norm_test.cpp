@@ -1,9 +1,13 @@
 #include "support/check_gradients.h"
 #include "support/layer_golden.h"
 
+#include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/core/storage.h>
+#include <evenkeel/nn/activation.h>
 #include <evenkeel/nn/norm.h>
+#include <evenkeel/nn/sequential.h>
 #include <boost/test/unit_test.hpp>
 
 using namespace evenkeel;
@@ -17,6 +21,36 @@ Tensor buffer(Module& module, const std::string& wanted) {
     if (name == wanted) return tensor;
   return {};
 }
+
+/// Value and gradients of two layers, by Sequential and one by one.
+template <class Norm, class Activation>
+void check_pair(Norm norm, Activation activation, const Shape& shape, bool fused) {
+  Sequential both(std::move(norm), std::move(activation));
+  const std::vector<NamedModule> layers = both.children();
+  Tensor x = random_tensor(shape).to(DType::f32).set_requires_grad();
+  const Tensor gy = random_tensor(shape).to(DType::f32);
+  std::vector<Tensor> leaves{x};
+  for (const Parameter& parameter : both.parameters()) leaves.push_back(parameter);
+  BOOST_TEST((*layers[0].module).call_with(x, *layers[1].module).defined() == fused);
+  const Tensor y = both(x), expected = (*layers[1].module)((*layers[0].module)(x));
+  check_close(y, expected, 1e-6);
+  const auto got = grad({y}, leaves, {gy}), want = grad({expected}, leaves, {gy});
+  for (std::size_t i = 0; i < leaves.size(); ++i) check_close(got[i], want[i], 1e-5);
+}
+
+/// A norm of the user's own.
+class Doubled : public BatchNorm1d {
+ public:
+  using BatchNorm1d::BatchNorm1d;
+  Tensor forward(const Tensor& x) override { return 2 * BatchNorm1d::forward(x); }
+};
+
+class CountsLayers : public ModuleObserver {
+ public:
+  void on_enter(Module&, const Tensor&) override { ++count; }
+  void on_exit(Module&, const Tensor&, const Tensor&) override {}
+  int count = 0;
+};
 
 }  // namespace
 
@@ -135,6 +169,37 @@ BOOST_AUTO_TEST_CASE(invalid_options_and_inputs_are_refused) {
   InstanceNorm1d line({.num_features = 3});
   BOOST_CHECK_THROW(line(Tensor::zeros({2, 4, 4})), ShapeError);
   BOOST_CHECK_THROW(line(Tensor::zeros({2, 3, 1})), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(sequential_runs_a_norm_and_its_activation_in_one_pass_with_the_same_results) {
+  const BatchNormOptions batch{.num_features = 3};
+  const InstanceNormOptions instance{.num_features = 3, .affine = true};
+  check_pair(BatchNorm1d(batch), ReLU(), {4, 3, 9}, true);
+  check_pair(BatchNorm1d(batch), ReLU(), {4, 3}, true);
+  check_pair(BatchNorm2d(batch), PReLU({.num_parameters = 3}), {2, 3, 4, 5}, true);
+  check_pair(InstanceNorm1d(instance), PReLU(), {2, 3, 50}, true);
+  check_pair(InstanceNorm3d({.num_features = 3}), ReLU(), {2, 3, 2, 3, 2}, true);
+  check_pair(InstanceNorm1d(instance), GELU(), {2, 3, 50}, false);
+  check_pair(InstanceNorm1d(instance), PReLU(), {3, 50}, false);
+  check_pair(Doubled(batch), ReLU(), {4, 3, 9}, false);
+}
+
+BOOST_AUTO_TEST_CASE(an_observer_sees_a_norm_and_its_activation_each_by_itself) {
+  Sequential both(BatchNorm1d({.num_features = 3}), ReLU());
+  CountsLayers counts;
+  ModuleObserver* before = set_module_observer(&counts);
+  both(random_tensor({4, 3, 9}).to(DType::f32));
+  set_module_observer(before);
+  BOOST_TEST(counts.count == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_norm_with_its_activation_keeps_no_tensor_between_them) {
+  const Tensor x = Tensor::zeros({8, 4, 4096}).set_requires_grad();
+  const std::size_t bytes = std::size_t(x.numel()) * sizeof(float);
+  Sequential both(InstanceNorm1d({.num_features = 4}), PReLU());
+  const std::size_t before = memory_stats().in_use;
+  const Tensor y = both(x);
+  BOOST_TEST(memory_stats().in_use - before < bytes + bytes / 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
