@@ -1,10 +1,10 @@
-# cmake --install: static libraries, headers, a CMake package and a pkg-config file.
+# cmake --install: libraries (each by its evenkeel_library()), headers, a CMake package and a pkg-config file.
 include(CMakePackageConfigHelpers)
 
 set(libraries evenkeel_analysis evenkeel_report evenkeel_io evenkeel_optim evenkeel_nn evenkeel_core)  # users before what they use
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/evenkeel)
 
-install(TARGETS evenkeel ${libraries} EXPORT evenkeel_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS evenkeel EXPORT evenkeel_targets)
 install(EXPORT evenkeel_targets NAMESPACE evenkeel:: DESTINATION ${package_dir} FILE evenkeel-targets.cmake)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/evenkeel-config.cmake.in
                               ${PROJECT_BINARY_DIR}/evenkeel-config.cmake INSTALL_DESTINATION ${package_dir})
@@ -14,7 +14,7 @@ install(FILES ${PROJECT_BINARY_DIR}/evenkeel-config.cmake ${PROJECT_BINARY_DIR}/
 
 # Kernels and the headers behind HDF5 and the charts are internal.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/nn ${PROJECT_SOURCE_DIR}/optim
-                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report ${PROJECT_SOURCE_DIR}/analysis ${PROJECT_SOURCE_DIR}/analysis
+                  ${PROJECT_SOURCE_DIR}/io ${PROJECT_SOURCE_DIR}/report ${PROJECT_SOURCE_DIR}/analysis
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/evenkeel FILES_MATCHING PATTERN "*.h"
         PATTERN "core/kernels" EXCLUDE
         REGEX "/io/(hdf5|module_tensors|sealed_file)\\.h$" EXCLUDE

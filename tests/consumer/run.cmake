@@ -18,4 +18,6 @@ set(ENV{PKG_CONFIG_PATH} ${pc_dir})
 execute_process(COMMAND pkg-config --cflags --libs evenkeel OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
 separate_arguments(flags UNIX_COMMAND "${FLAGS} ${flags}")
 run(${CXX} ${CMAKE_CURRENT_LIST_DIR}/main.cpp -o ${work}/by_pkg_config ${flags})
-run(${work}/by_pkg_config)
+# A portable build has a shared library, which the loader must find where it is no system folder.
+cmake_path(GET pc_dir PARENT_PATH libraries)
+run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${libraries} ${work}/by_pkg_config)
