@@ -1,4 +1,5 @@
 #include <evenkeel/core/error.h>
+#include <evenkeel/core/parallel.h>
 #include <evenkeel/optim/optimizer.h>
 
 #include <fmt/format.h>
@@ -92,18 +93,42 @@ void Optimizer::step() {
                                   name(parameter.dtype()), parameter.shape().str(), named.name,
                                   name(gradient.dtype()), gradient.shape().str()));
   });
+  struct Job {
+    Rates rates;
+    Slot* slot;
+    Tensor parameter;
+  };
+  const auto run = [this](Job& job) {
+    make_buffers(job.rates.group, *job.slot, job.parameter);
+    ++job.slot->step;
+    update(job.rates, *job.slot, job.parameter, job.parameter.grad());
+    job.parameter.zero_grad();
+  };
+  // Large parameters are cut over the threads, each by itself; small ones are dealt out, many a piece.
+  constexpr std::int64_t kPiece = 1 << 15;
+  std::vector<Job> small;
+  std::vector<std::size_t> ends;
+  std::int64_t elements = 0;
   visit([&](std::size_t g, std::size_t i, const nn::NamedParameter& named, Slot& slot) {
-    Tensor parameter = named.parameter;
+    const Tensor& parameter = named.parameter;
     if (!parameter.requires_grad()) return;
     const Group& group = groups_[g];
     const double scale = group.lr_scales[i], base = group.base_lr * scale;
     const double decay = !group.independent_weight_decay ? group.weight_decay
                          : base > 0                      ? group.weight_decay / base
                                                          : 0;
-    make_buffers(g, slot, parameter);
-    ++slot.step;
-    update({g, group.lr * scale, decay}, slot, parameter, parameter.grad());
-    parameter.zero_grad();
+    Job job{{g, group.lr * scale, decay}, &slot, parameter};
+    if (parameter.numel() > kPiece) return run(job);
+    small.push_back(std::move(job));
+    elements += parameter.numel();
+    if (elements < kPiece) return;
+    ends.push_back(small.size());
+    elements = 0;
+  });
+  if (ends.empty() || ends.back() != small.size()) ends.push_back(small.size());
+  evenkeel::detail::parallel_for(static_cast<std::int64_t>(ends.size()), [&](std::int64_t piece) {
+    const auto at = static_cast<std::size_t>(piece);
+    for (std::size_t i = at == 0 ? 0 : ends[at - 1]; i < ends[at]; ++i) run(small[i]);
   });
 }
 
