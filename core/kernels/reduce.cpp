@@ -92,6 +92,7 @@ void sum_tall(std::int64_t n, std::int64_t inner, T alpha, const T* x, T beta, T
 template <class T>
 void sum_axis(std::int64_t outer, std::int64_t n, std::int64_t inner, T alpha, const T* x, T beta, T* y) {
   if (outer * inner == 0) return;
+  const detail::FlushDenormals flush;
   if (n == 0) {
     for (std::int64_t i = 0; i < outer * inner; ++i) store(alpha, 0.0, beta, y + i);
     return;
