@@ -26,6 +26,7 @@
 #include <evenkeel/nn/dropout.h>
 #include <evenkeel/nn/embedding.h>
 #include <evenkeel/nn/flatten.h>
+#include <evenkeel/nn/functional.h>
 #include <evenkeel/nn/init.h>
 #include <evenkeel/nn/linear.h>
 #include <evenkeel/nn/loss.h>

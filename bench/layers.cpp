@@ -138,17 +138,14 @@ const std::map<std::string, Maker> kMakers{
     {"LogSoftmax", [](const json&) { return std::make_unique<nn::LogSoftmax>(-1); }},
     {"MaxPool",
      [](const json& e) {
-       return std::make_unique<nn::detail::MaxPool>(
-           spatial_rank(e),
-           MaxPoolOptions{.kernel_size = axes(e, "kernel", 1), .stride = axes(e, "stride", Axes())});
+       return ranked<nn::MaxPool>(
+           e, MaxPoolOptions{.kernel_size = axes(e, "kernel", 1), .stride = axes(e, "stride", Axes())});
      }},
     {"AvgPool",
      [](const json& e) {
-       return std::make_unique<nn::detail::AvgPool>(spatial_rank(e),
-                                                    AvgPoolOptions{.kernel_size = axes(e, "kernel", 1)});
+       return ranked<nn::AvgPool>(e, AvgPoolOptions{.kernel_size = axes(e, "kernel", 1)});
      }},
-    {"AdaptiveAvgPool",
-     [](const json& e) { return std::make_unique<nn::detail::AdaptiveAvgPool>(spatial_rank(e), Axes(1)); }},
+    {"AdaptiveAvgPool", [](const json& e) { return ranked<nn::AdaptiveAvgPool>(e, Axes(1)); }},
     {"Upsample", make_upsample},
     {"Linear",
      [](const json& e) {

@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/nn/activation.h>
+#include <evenkeel/nn/check.h>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,7 @@ PReLU::PReLU(const PReLUOptions& options) {
   if (options.num_parameters < 1)
     throw ConfigError(
         fmt::format("[PReLU] expected num_parameters of at least 1, got {}", options.num_parameters));
+  check_floating("PReLU", options.dtype);
   weight_ = add_parameter("weight", Tensor::full({options.num_parameters}, options.init, options.dtype));
 }
 

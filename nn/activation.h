@@ -5,6 +5,10 @@
 
 namespace evenkeel::nn {
 
+// Activations of x of any shape, elementwise but for Softmax and LogSoftmax. Calls throw DTypeError for
+// integers.
+
+/// x where x > 0, else 0.
 class ReLU : public Module {
  public:
   Tensor forward(const Tensor& x) override;
@@ -16,10 +20,11 @@ struct PReLUOptions {
   DType dtype = DType::f32;
 };
 
-/// x where x > 0, else weight·x; weight (num_parameters).
+/// x where x > 0, else weight·x; weight (num_parameters) (arXiv 1502.01852). Calls throw ShapeError for x (N,
+/// C, L…) of another number of channels.
 class PReLU : public Module {
  public:
-  /// ConfigError unless num_parameters is at least 1.
+  /// ConfigError unless num_parameters is at least 1 and dtype is f32 or f64.
   explicit PReLU(const PReLUOptions& options = {});
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
@@ -30,6 +35,7 @@ class PReLU : public Module {
   Parameter weight_;
 };
 
+/// x·Φ(x), Φ the normal distribution's; or its approximation by tanh (arXiv 1606.08415).
 class GELU : public Module {
  public:
   explicit GELU(GeluApproximation approximate = GeluApproximation::none) : approximate_(approximate) {}
@@ -40,11 +46,13 @@ class GELU : public Module {
   GeluApproximation approximate_;
 };
 
+/// x·sigmoid(x) (arXiv 1702.03118).
 class SiLU : public Module {
  public:
   Tensor forward(const Tensor& x) override;
 };
 
+/// 1 / (1 + exp(-x)).
 class Sigmoid : public Module {
  public:
   Tensor forward(const Tensor& x) override;
@@ -55,7 +63,8 @@ class Tanh : public Module {
   Tensor forward(const Tensor& x) override;
 };
 
-/// Along the axis `dim`; negative counts from the last.
+/// softmax() along the axis `dim`; negative counts from the last. ShapeError if x has no such axis, here and
+/// below.
 class Softmax : public Module {
  public:
   explicit Softmax(int dim) : dim_(dim) {}
@@ -66,6 +75,7 @@ class Softmax : public Module {
   int dim_;
 };
 
+/// log_softmax() along the axis `dim`.
 class LogSoftmax : public Module {
  public:
   explicit LogSoftmax(int dim) : dim_(dim) {}

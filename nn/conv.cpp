@@ -1,4 +1,5 @@
 #include <evenkeel/core/error.h>
+#include <evenkeel/nn/check.h>
 #include <evenkeel/nn/conv.h>
 
 #include <fmt/format.h>
@@ -64,9 +65,12 @@ void check_conv(const std::string& layer, int rank, const ConvOptions& options) 
         fmt::format("[{}] expected conv_mode cross_correlation, got convolution; a convolution is a "
                     "cross-correlation with the weight flipped",
                     layer));
-  if (!is_floating(options.dtype))
+  check_floating(layer, options.dtype);
+  if (options.compute_mode == ComputeMode::float32 && options.dtype != DType::f32)
     throw ConfigError(
-        fmt::format("[{}] expected dtype f32 or f64, got {}", layer, evenkeel::name(options.dtype)));
+        fmt::format("[{}] expected compute_mode default_ with dtype {}, which is summed in its "
+                    "own precision, got float32",
+                    layer, evenkeel::name(options.dtype)));
 }
 
 Shape conv_weight_shape(int rank, const ConvOptions& options) {

@@ -35,7 +35,8 @@ class ConvPadding {
 
 /// How the kernel meets the input; a layer computes the cross-correlation only.
 enum class ConvMode : std::uint8_t { cross_correlation, convolution };
-/// Precision of sums over 16-bit inputs: as the inputs ask for, or always f32. f32 and f64 are not affected.
+/// Type of the sums: the layer's own, or f32, as MegEngine asks it of 16-bit layers. An f32 layer's are f32
+/// in either mode; an f64 layer, which would lose by it, takes default_ only.
 enum class ComputeMode : std::uint8_t { default_, float32 };
 
 struct ConvOptions {

@@ -9,26 +9,34 @@
 
 namespace evenkeel::nn {
 
+void check_conv_transpose(const std::string& layer, int rank, const ConvTransposeOptions& options) {
+  check_conv(layer, rank,
+             {.in_channels = options.in_channels,
+              .out_channels = options.out_channels,
+              .kernel_size = options.kernel_size,
+              .stride = options.stride,
+              .padding = options.padding,
+              .dilation = options.dilation,
+              .groups = options.groups,
+              .dtype = options.dtype});
+  options.output_padding.over(rank, layer, "output_padding", 0);
+  for (int axis = 0; axis < rank; ++axis)
+    if (options.output_padding[axis] >= std::max(options.stride[axis], options.dilation[axis]))
+      throw ConfigError(fmt::format("[{}] expected output_padding below stride {} or dilation {}, got {}",
+                                    layer, options.stride.str(), options.dilation.str(),
+                                    options.output_padding.str()));
+}
+
+Shape conv_transpose_weight_shape(int rank, const ConvTransposeOptions& options) {
+  Shape shape{options.in_channels, options.out_channels / options.groups};
+  for (int axis = 0; axis < rank; ++axis) shape = shape.append(options.kernel_size[axis]);
+  return shape;
+}
+
 template <int D>
 ConvTranspose<D>::ConvTranspose(const ConvTransposeOptions& options, Rng& rng) : options_(options) {
-  check_conv(type_name(), D,
-             {.in_channels = options_.in_channels,
-              .out_channels = options_.out_channels,
-              .kernel_size = options_.kernel_size,
-              .stride = options_.stride,
-              .padding = options_.padding,
-              .dilation = options_.dilation,
-              .groups = options_.groups,
-              .dtype = options_.dtype});
-  options_.output_padding.over(D, type_name(), "output_padding", 0);
-  Shape shape{options_.in_channels, options_.out_channels / options_.groups};
-  for (int axis = 0; axis < D; ++axis) {
-    shape = shape.append(options_.kernel_size[axis]);
-    if (options_.output_padding[axis] >= std::max(options_.stride[axis], options_.dilation[axis]))
-      throw ConfigError(fmt::format("[{}] expected output_padding below stride {} or dilation {}, got {}",
-                                    type_name(), options_.stride.str(), options_.dilation.str(),
-                                    options_.output_padding.str()));
-  }
+  check_conv_transpose(type_name(), D, options_);
+  const Shape shape = conv_transpose_weight_shape(D, options_);
   const double bound = 1 / std::sqrt(static_cast<double>(shape.without(0).numel()));
   weight_ = add_parameter("weight", Tensor::uniform(shape, -bound, bound, rng, options_.dtype));
   if (options_.bias)

@@ -44,4 +44,9 @@ using ConvTranspose1d = ConvTranspose<1>;
 using ConvTranspose2d = ConvTranspose<2>;
 using ConvTranspose3d = ConvTranspose<3>;
 
+/// ConfigError in the name of `layer` unless the options make a transposed convolution over `rank` axes.
+void check_conv_transpose(const std::string& layer, int rank, const ConvTransposeOptions& options);
+/// Shape of the weight of checked options: (in_channels, out_channels / groups, kernel_size…).
+Shape conv_transpose_weight_shape(int rank, const ConvTransposeOptions& options);
+
 }  // namespace evenkeel::nn

@@ -1,5 +1,6 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/nn/check.h>
 #include <evenkeel/nn/embedding.h>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@ Embedding::Embedding(const EmbeddingOptions& options, Rng& rng) {
     throw ConfigError(
         fmt::format("[Embedding] expected num_embeddings and embedding_dim of at least 1, got {} and {}",
                     options.num_embeddings, options.embedding_dim));
+  check_floating("Embedding", options.dtype);
   weight_ = add_parameter("weight",
                           Tensor::randn({options.num_embeddings, options.embedding_dim}, rng, options.dtype));
 }

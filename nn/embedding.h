@@ -13,7 +13,7 @@ struct EmbeddingOptions {
 /// Indices i64 (…) -> rows of weight (num_embeddings, embedding_dim), which starts as N(0, 1).
 class Embedding : public Module {
  public:
-  /// ConfigError unless both sizes are at least 1.
+  /// ConfigError unless both sizes are at least 1 and dtype is f32 or f64.
   Embedding(const EmbeddingOptions& options, Rng& rng);
   Tensor forward(const Tensor& indices) override;
   std::string extra_repr() const override;

@@ -1,5 +1,6 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/nn/check.h>
 #include <evenkeel/nn/linear.h>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@ Linear::Linear(const LinearOptions& options, Rng& rng) : options_(options) {
   if (in < 1 || out < 1)
     throw ConfigError(
         fmt::format("[Linear] expected in_features and out_features of at least 1, got {} and {}", in, out));
+  check_floating("Linear", dtype);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   weight_ = add_parameter("weight", Tensor::uniform({out, in}, -bound, bound, rng, dtype));
   if (has_bias) bias_ = add_parameter("bias", Tensor::uniform({out}, -bound, bound, rng, dtype));

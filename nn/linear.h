@@ -15,7 +15,7 @@ struct LinearOptions {
 /// (out_features) start as U(-√k, √k), k = 1 / in_features.
 class Linear : public Module {
  public:
-  /// ConfigError unless the features are at least 1.
+  /// ConfigError unless the features are at least 1 and dtype is f32 or f64.
   Linear(const LinearOptions& options, Rng& rng);
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;

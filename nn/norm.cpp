@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops/shape.h>
 #include <evenkeel/nn/activation.h>
+#include <evenkeel/nn/check.h>
 #include <evenkeel/nn/norm.h>
 
 #include <fmt/format.h>
@@ -15,11 +16,6 @@ void check_eps(const std::string& layer, double eps) {
   if (!(eps > 0)) throw ConfigError(fmt::format("[{}] expected eps above 0, got {}", layer, eps));
 }
 
-void check_dtype(const std::string& layer, DType dtype) {
-  if (!is_floating(dtype))
-    throw ConfigError(fmt::format("[{}] expected dtype f32 or f64, got {}", layer, evenkeel::name(dtype)));
-}
-
 template <class Options>
 void check_channel_norm(const std::string& layer, const Options& options, double momentum) {
   if (options.num_features < 1)
@@ -28,7 +24,7 @@ void check_channel_norm(const std::string& layer, const Options& options, double
   check_eps(layer, options.eps);
   if (!(momentum >= 0 && momentum <= 1))
     throw ConfigError(fmt::format("[{}] expected momentum between 0 and 1, got {}", layer, momentum));
-  check_dtype(layer, options.dtype);
+  check_floating(layer, options.dtype);
 }
 
 void check_normalized_shape(const std::string& layer, const Shape& shape) {
@@ -162,7 +158,7 @@ template class InstanceNorm<3>;
 LayerNorm::LayerNorm(const LayerNormOptions& options) : options_(options) {
   check_normalized_shape("LayerNorm", options_.normalized_shape);
   check_eps("LayerNorm", options_.eps);
-  check_dtype("LayerNorm", options_.dtype);
+  check_floating("LayerNorm", options_.dtype);
   if (!options_.elementwise_affine) return;
   weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype));
   if (options_.bias) bias_ = add_parameter("bias", Tensor::zeros(options_.normalized_shape, options_.dtype));
@@ -180,7 +176,7 @@ std::string LayerNorm::extra_repr() const {
 RMSNorm::RMSNorm(const RMSNormOptions& options) : options_(options) {
   check_normalized_shape("RMSNorm", options_.normalized_shape);
   check_eps("RMSNorm", options_.eps.value_or(1));
-  check_dtype("RMSNorm", options_.dtype);
+  check_floating("RMSNorm", options_.dtype);
   if (options_.elementwise_affine)
     weight_ = add_parameter("weight", Tensor::ones(options_.normalized_shape, options_.dtype));
 }

@@ -14,8 +14,8 @@ struct BatchNormOptions {
   DType dtype = DType::f32;
 };
 
-/// batch_norm() of x (N, C, L…) with D spatial axes; D = 1 takes (N, C) too. Buffers running_mean,
-/// running_var and num_batches_tracked (i64).
+/// batch_norm() (arXiv 1502.03167) of x (N, C, L…) with D spatial axes; D = 1 takes (N, C) too. Buffers
+/// running_mean, running_var and num_batches_tracked (i64).
 template <int D>
 class BatchNorm : public Module {
  public:
@@ -51,8 +51,8 @@ struct InstanceNormOptions {
   DType dtype = DType::f32;
 };
 
-/// instance_norm() of x (N, C, L…) or unbatched (C, L…) with D spatial axes. Buffers as BatchNorm, if
-/// tracked.
+/// instance_norm() (arXiv 1607.08022) of x (N, C, L…) or unbatched (C, L…) with D spatial axes. Buffers as
+/// BatchNorm, if tracked.
 template <int D>
 class InstanceNorm : public Module {
  public:
@@ -94,10 +94,12 @@ struct LayerNormOptions {
   DType dtype = DType::f32;
 };
 
+/// layer_norm() (arXiv 1607.06450) of x […, normalized_shape].
 class LayerNorm : public Module {
  public:
   /// ConfigError unless normalized_shape has axes and elements and eps > 0.
   explicit LayerNorm(const LayerNormOptions& options);
+  /// ShapeError unless x ends with normalized_shape.
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
 
@@ -113,10 +115,12 @@ struct RMSNormOptions {
   DType dtype = DType::f32;
 };
 
+/// rms_norm() (arXiv 1910.07467) of x […, normalized_shape].
 class RMSNorm : public Module {
  public:
   /// ConfigError unless normalized_shape has axes and elements and eps > 0.
   explicit RMSNorm(const RMSNormOptions& options);
+  /// ShapeError unless x ends with normalized_shape.
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
 

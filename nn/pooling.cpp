@@ -1,9 +1,8 @@
-#include <evenkeel/core/ops.h>
 #include <evenkeel/nn/pooling.h>
 
 #include <fmt/format.h>
 
-namespace evenkeel::nn::detail {
+namespace evenkeel::nn {
 
 namespace {
 
@@ -16,36 +15,42 @@ const char* text(bool value) { return value ? "True" : "False"; }
 
 }  // namespace
 
-MaxPool::MaxPool(int rank, const MaxPoolOptions& options) : rank_(rank), options_(options) {
-  evenkeel::detail::check_pool(fmt::format("MaxPool{}d", rank), rank, options);
+template <int D>
+MaxPool<D>::MaxPool(const MaxPoolOptions& options) : options_(options) {
+  evenkeel::detail::check_pool(type_name(), D, options);
 }
 
-Tensor MaxPool::forward(const Tensor& x) { return max_pool(x, rank_, options_); }
-
-std::string MaxPool::extra_repr() const {
+template <int D>
+std::string MaxPool<D>::extra_repr() const {
   return fmt::format("{}, dilation={}, ceil_mode={}",
                      windows(options_.kernel_size, options_.stride, options_.padding),
                      options_.dilation.str(), text(options_.ceil_mode));
 }
 
-AvgPool::AvgPool(int rank, const AvgPoolOptions& options) : rank_(rank), options_(options) {
-  evenkeel::detail::check_pool(fmt::format("AvgPool{}d", rank), rank, options);
+template <int D>
+AvgPool<D>::AvgPool(const AvgPoolOptions& options) : options_(options) {
+  evenkeel::detail::check_pool(type_name(), D, options);
 }
 
-Tensor AvgPool::forward(const Tensor& x) { return avg_pool(x, rank_, options_); }
-
-std::string AvgPool::extra_repr() const {
+template <int D>
+std::string AvgPool<D>::extra_repr() const {
   return fmt::format("{}, ceil_mode={}, count_include_pad={}",
                      windows(options_.kernel_size, options_.stride, options_.padding),
                      text(options_.ceil_mode), text(options_.count_include_pad));
 }
 
-AdaptiveAvgPool::AdaptiveAvgPool(int rank, const Axes& output_size) : rank_(rank), output_size_(output_size) {
-  output_size.over(rank, fmt::format("AdaptiveAvgPool{}d", rank), "output_size", std::int64_t{1});
+template <int D>
+AdaptiveAvgPool<D>::AdaptiveAvgPool(const Axes& output_size) : output_size_(output_size) {
+  output_size.over(D, type_name(), "output_size", std::int64_t{1});
 }
 
-Tensor AdaptiveAvgPool::forward(const Tensor& x) { return adaptive_avg_pool(x, rank_, output_size_); }
+#define EVENKEEL_INSTANTIATE(D) \
+  template class MaxPool<D>;    \
+  template class AvgPool<D>;    \
+  template class AdaptiveAvgPool<D>;
+EVENKEEL_INSTANTIATE(1)
+EVENKEEL_INSTANTIATE(2)
+EVENKEEL_INSTANTIATE(3)
+#undef EVENKEEL_INSTANTIATE
 
-std::string AdaptiveAvgPool::extra_repr() const { return "output_size=" + output_size_.str(); }
-
-}  // namespace evenkeel::nn::detail
+}  // namespace evenkeel::nn

@@ -5,73 +5,58 @@
 
 namespace evenkeel::nn {
 
-namespace detail {
-
-/// A pooling over `rank` spatial axes of (N, C, L…) or (C, L…); see max_pool(), avg_pool() and
-/// adaptive_avg_pool() for the options. Invalid options are a ConfigError when the layer is made.
+/// max_pool() over D spatial axes of x (N, C, L…) or unbatched (C, L…).
+template <int D>
 class MaxPool : public Module {
  public:
-  MaxPool(int rank, const MaxPoolOptions& options);
-  Tensor forward(const Tensor& x) override;
+  /// ConfigError for options that fit no input, here and below.
+  explicit MaxPool(const MaxPoolOptions& options);
+  /// ShapeError for x of another rank or too short, here and below.
+  Tensor forward(const Tensor& x) override { return max_pool(x, D, options_); }
+  std::string type_name() const override { return "MaxPool" + std::to_string(D) + "d"; }
   std::string extra_repr() const override;
+  const MaxPoolOptions& options() const { return options_; }
 
  private:
-  int rank_;
   MaxPoolOptions options_;
 };
 
+/// avg_pool() in the same way.
+template <int D>
 class AvgPool : public Module {
  public:
-  AvgPool(int rank, const AvgPoolOptions& options);
-  Tensor forward(const Tensor& x) override;
+  explicit AvgPool(const AvgPoolOptions& options);
+  Tensor forward(const Tensor& x) override { return avg_pool(x, D, options_); }
+  std::string type_name() const override { return "AvgPool" + std::to_string(D) + "d"; }
   std::string extra_repr() const override;
+  const AvgPoolOptions& options() const { return options_; }
 
  private:
-  int rank_;
   AvgPoolOptions options_;
 };
 
+/// adaptive_avg_pool() in the same way.
+template <int D>
 class AdaptiveAvgPool : public Module {
  public:
-  AdaptiveAvgPool(int rank, const Axes& output_size);
-  Tensor forward(const Tensor& x) override;
-  std::string extra_repr() const override;
+  explicit AdaptiveAvgPool(const Axes& output_size);
+  Tensor forward(const Tensor& x) override { return adaptive_avg_pool(x, D, output_size_); }
+  std::string type_name() const override { return "AdaptiveAvgPool" + std::to_string(D) + "d"; }
+  std::string extra_repr() const override { return "output_size=" + output_size_.str(); }
+  const Axes& output_size() const { return output_size_; }
 
  private:
-  int rank_;
   Axes output_size_;
 };
 
-}  // namespace detail
-
-struct MaxPool1d : detail::MaxPool {
-  explicit MaxPool1d(const MaxPoolOptions& options) : MaxPool(1, options) {}
-};
-struct MaxPool2d : detail::MaxPool {
-  explicit MaxPool2d(const MaxPoolOptions& options) : MaxPool(2, options) {}
-};
-struct MaxPool3d : detail::MaxPool {
-  explicit MaxPool3d(const MaxPoolOptions& options) : MaxPool(3, options) {}
-};
-
-struct AvgPool1d : detail::AvgPool {
-  explicit AvgPool1d(const AvgPoolOptions& options) : AvgPool(1, options) {}
-};
-struct AvgPool2d : detail::AvgPool {
-  explicit AvgPool2d(const AvgPoolOptions& options) : AvgPool(2, options) {}
-};
-struct AvgPool3d : detail::AvgPool {
-  explicit AvgPool3d(const AvgPoolOptions& options) : AvgPool(3, options) {}
-};
-
-struct AdaptiveAvgPool1d : detail::AdaptiveAvgPool {
-  explicit AdaptiveAvgPool1d(const Axes& output_size) : AdaptiveAvgPool(1, output_size) {}
-};
-struct AdaptiveAvgPool2d : detail::AdaptiveAvgPool {
-  explicit AdaptiveAvgPool2d(const Axes& output_size) : AdaptiveAvgPool(2, output_size) {}
-};
-struct AdaptiveAvgPool3d : detail::AdaptiveAvgPool {
-  explicit AdaptiveAvgPool3d(const Axes& output_size) : AdaptiveAvgPool(3, output_size) {}
-};
+using MaxPool1d = MaxPool<1>;
+using MaxPool2d = MaxPool<2>;
+using MaxPool3d = MaxPool<3>;
+using AvgPool1d = AvgPool<1>;
+using AvgPool2d = AvgPool<2>;
+using AvgPool3d = AvgPool<3>;
+using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
+using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
+using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 
 }  // namespace evenkeel::nn

@@ -14,7 +14,8 @@ using BlockOptions = ConvModernOptions;
 /// or changes the number of planes (arXiv 1512.03385).
 class ResidualBlock : public Module {
  public:
-  /// ShapeError if branches and shortcut give different shapes, as with an even kernel size.
+  /// ShapeError if branches and shortcut give different shapes, as a strided block with an even kernel size
+  /// does for some lengths.
   Tensor forward(const Tensor& x) override;
 
  protected:

@@ -17,6 +17,7 @@ struct DepthWiseConvOptions {
 template <int D>
 class DepthWiseConv : public Module {
  public:
+  /// ConfigError for options that make no layer; the text says what would be right.
   DepthWiseConv(const DepthWiseConvOptions& options, Rng& rng);
   Tensor forward(const Tensor& x) override { return conv_(x); }
   std::string type_name() const override { return "DepthWiseConv" + std::to_string(D) + "d"; }
@@ -40,6 +41,7 @@ struct PointwiseConvOptions {
 template <int D>
 class PointwiseConv : public Module {
  public:
+  /// ConfigError for options that make no layer; the text says what would be right.
   PointwiseConv(const PointwiseConvOptions& options, Rng& rng);
   Tensor forward(const Tensor& x) override { return conv_(x); }
   std::string type_name() const override { return "PointwiseConv" + std::to_string(D) + "d"; }

@@ -2,6 +2,7 @@
 #include <evenkeel/core/layer_path.h>
 #include <evenkeel/core/ops/reduce.h>
 #include <evenkeel/core/ops/shape.h>
+#include <evenkeel/nn/check.h>
 #include <evenkeel/nn/conv.h>
 #include <evenkeel/nn/linear.h>
 #include <evenkeel/nn/unet.h>
@@ -30,6 +31,7 @@ void check_net(const std::string& layer, int rank, std::size_t least_stages, std
     throw ConfigError(fmt::format(
         "[{}] expected channel and planes of at least 1 and no negative length, got {}, {} and {}", layer,
         options.channel, planes, length));
+  check_floating(layer, options.dtype);
   options.kernel_size.over(rank, layer, "kernel_size", 1);
   for (int axis = 0; axis < rank; ++axis)
     if (options.family != NetFamily::conv && options.kernel_size[axis] % 2 == 0)

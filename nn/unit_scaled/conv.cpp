@@ -1,4 +1,4 @@
-#include <evenkeel/core/error.h>
+#include <evenkeel/nn/conv.h>
 #include <evenkeel/nn/unit_scaled/conv.h>
 #include <evenkeel/nn/unit_scaled/functional_conv.h>
 
@@ -29,17 +29,16 @@ Conv::Conv(int rank, const ConvOptions& options, Rng& rng, bool is_readout)
     : rank_(rank), is_readout_(is_readout), options_(options) {
   const auto& o = options_;
   const std::string who = fmt::format("unit_scaled.Conv{}d", rank);
-  if (o.in_channels < 1 || o.out_channels < 1 || o.groups < 1 || o.in_channels % o.groups != 0 ||
-      o.out_channels % o.groups != 0)
-    throw ConfigError(
-        fmt::format("[{}] expected channels of at least 1 that groups divides, got {} to {} with {}", who,
-                    o.in_channels, o.out_channels, o.groups));
-  const auto kernel = o.kernel_size.over(rank, who, "kernel_size", std::int64_t{1});
-  o.stride.over(rank, who, "stride", std::int64_t{1});
-  o.padding.over(rank, who, "padding", std::int64_t{0});
-  o.dilation.over(rank, who, "dilation", std::int64_t{1});
-  Shape shape{o.out_channels, o.in_channels / o.groups};
-  for (int axis = 0; axis < rank; ++axis) shape = shape.append(kernel[static_cast<std::size_t>(axis)]);
+  const nn::ConvOptions plain{.in_channels = o.in_channels,
+                              .out_channels = o.out_channels,
+                              .kernel_size = o.kernel_size,
+                              .stride = o.stride,
+                              .padding = o.padding,
+                              .dilation = o.dilation,
+                              .groups = o.groups,
+                              .dtype = o.dtype};
+  nn::check_conv(who, rank, plain);
+  const Shape shape = nn::conv_weight_shape(rank, plain);
   weight_ = add_parameter("weight", Tensor::randn(shape, rng, o.dtype), o.weight_mup_type);
   weight_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
   if (!o.bias) return;

@@ -1,67 +1,58 @@
 #pragma once
 
-#include <evenkeel/core/ops/pool.h>
 #include <evenkeel/nn/embedding.h>
-#include <evenkeel/nn/unit_scaled/constraint.h>
+#include <evenkeel/nn/pooling.h>
+#include <evenkeel/nn/unit_scaled/functional_pool.h>
 #include <evenkeel/nn/upsample.h>
 
 namespace evenkeel::unit_scaled {
 
-// Pooling, up-sampling and look-up; the options are the plain layers'.
+// Pooling, up-sampling and look-up: the plain layers with the scales of their function.
 
-namespace detail {
-
-class MaxPool : public nn::Module {
+template <int D>
+class MaxPool : public nn::MaxPool<D> {
  public:
-  /// ConfigError for invalid options, here and below.
-  MaxPool(int rank, const MaxPoolOptions& options, Constraint constraint);
-  Tensor forward(const Tensor& x) override;
+  explicit MaxPool(const MaxPoolOptions& options, Constraint constraint = Constraint::to_output_scale)
+      : nn::MaxPool<D>(options), constraint_(constraint) {}
+  Tensor forward(const Tensor& x) override { return max_pool(x, D, this->options(), constraint_); }
 
  private:
-  int rank_;
-  MaxPoolOptions options_;
   Constraint constraint_;
 };
 
-class AvgPool : public nn::Module {
+template <int D>
+class AvgPool : public nn::AvgPool<D> {
  public:
-  AvgPool(int rank, const AvgPoolOptions& options, Constraint constraint);
-  Tensor forward(const Tensor& x) override;
+  explicit AvgPool(const AvgPoolOptions& options, Constraint constraint = Constraint::to_output_scale)
+      : nn::AvgPool<D>(options), constraint_(constraint) {}
+  Tensor forward(const Tensor& x) override { return avg_pool(x, D, this->options(), constraint_); }
 
  private:
-  int rank_;
-  AvgPoolOptions options_;
   Constraint constraint_;
 };
 
-class AdaptiveAvgPool : public nn::Module {
+template <int D>
+class AdaptiveAvgPool : public nn::AdaptiveAvgPool<D> {
  public:
-  AdaptiveAvgPool(int rank, const Axes& output_size, Constraint constraint);
-  Tensor forward(const Tensor& x) override;
+  explicit AdaptiveAvgPool(const Axes& output_size, Constraint constraint = Constraint::to_output_scale)
+      : nn::AdaptiveAvgPool<D>(output_size), constraint_(constraint) {}
+  Tensor forward(const Tensor& x) override {
+    return adaptive_avg_pool(x, D, this->output_size(), constraint_);
+  }
 
  private:
-  int rank_;
-  Axes output_size_;
   Constraint constraint_;
 };
 
-template <int D, class Base, class Options>
-struct Pooling : Base {
-  explicit Pooling(const Options& options, Constraint constraint = Constraint::to_output_scale)
-      : Base(D, options, constraint) {}
-};
-
-}  // namespace detail
-
-using MaxPool1d = detail::Pooling<1, detail::MaxPool, MaxPoolOptions>;
-using MaxPool2d = detail::Pooling<2, detail::MaxPool, MaxPoolOptions>;
-using MaxPool3d = detail::Pooling<3, detail::MaxPool, MaxPoolOptions>;
-using AvgPool1d = detail::Pooling<1, detail::AvgPool, AvgPoolOptions>;
-using AvgPool2d = detail::Pooling<2, detail::AvgPool, AvgPoolOptions>;
-using AvgPool3d = detail::Pooling<3, detail::AvgPool, AvgPoolOptions>;
-using AdaptiveAvgPool1d = detail::Pooling<1, detail::AdaptiveAvgPool, Axes>;
-using AdaptiveAvgPool2d = detail::Pooling<2, detail::AdaptiveAvgPool, Axes>;
-using AdaptiveAvgPool3d = detail::Pooling<3, detail::AdaptiveAvgPool, Axes>;
+using MaxPool1d = MaxPool<1>;
+using MaxPool2d = MaxPool<2>;
+using MaxPool3d = MaxPool<3>;
+using AvgPool1d = AvgPool<1>;
+using AvgPool2d = AvgPool<2>;
+using AvgPool3d = AvgPool<3>;
+using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
+using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
+using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 
 class Upsample : public nn::Upsample {
  public:

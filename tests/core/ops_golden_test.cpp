@@ -143,7 +143,7 @@ std::map<std::string, Parity> parity_table() {
 /// Ops of ops.h5 that another test compares.
 bool is_checked_elsewhere(const std::string& op) {
   return op.starts_with("conv") || op.starts_with("batch_norm") || op.starts_with("instance_norm") ||
-         op.starts_with("layer_norm");
+         op.starts_with("layer_norm") || op.starts_with("rms_norm");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 """conv_layers.h5: convolutions, transposed convolutions, pads and up-sampling with all their options (issue 3)."""
 
+import itertools
 import math
 import random
 import sys
@@ -225,47 +226,48 @@ class Named(nn.Module):
         return self.conv(x)
 
 
-def separable_parts():
-    for number, (channels, times, kernel, padding, length) in enumerate(
-        [(3, 1, 3, 1, 7), (4, 2, 5, 0, 9), (2, 3, 1, 0, 4), (1, 2, 4, 2, 6), (5, 1, 3, 3, 1)]
+LENGTHS = {1: (8,), 2: (5, 4), 3: (3, 4, 3)}
+
+
+def separable(rank, kind, convolution, options, channels):
+    """One case with a batch and one without."""
+    for batch in (None, 2):
+        label = " ".join(f"{k} {v}" for k, v in options.items())
+        run_layer(
+            f"{kind}{rank}d {label} {'unbatched' if batch is None else ''}",
+            f"{kind}{rank}d",
+            options,
+            Named(convolution(**options)),
+            batch_shape(channels, LENGTHS[rank], batch),
+        )
+
+
+def depthwise(rank):
+    windows = [([1], [0]), ([2], [1]), ([3], [0]), ([3], [1]), ([4, 1, 2], [2, 0, 1])]
+    for channels, times, (kernel, padding) in itertools.product((1, 2, 3), (1, 2), windows):
+        options = dict(
+            in_channels=channels,
+            out_channels=channels * times,
+            kernel_size=(kernel * 3)[:rank],
+            padding=(padding * 3)[:rank],
+        )
+        separable(rank, "DepthWiseConv", lambda **o: CONV[rank](**o, groups=channels), options, channels)
+
+
+def pointwise(rank):
+    kernels = ([1], [2], [3] if rank == 1 else [1, 3, 2])
+    for (fan_in, fan_out), stride, padding, kernel, bias in itertools.product(
+        ((3, 5), (4, 2)), ([1], [2, 1, 3]), ([0], [1]), kernels, (True, False)
     ):
-        for batch in (None, 2):
-            options = dict(
-                in_channels=channels, out_channels=channels * times, kernel_size=[kernel], padding=[padding]
-            )
-            layer = Named(nn.Conv1d(**options, groups=channels))
-            run_layer(
-                f"depthwise {number} {'unbatched' if batch is None else ''}",
-                "DepthWiseConv1d",
-                options,
-                layer,
-                batch_shape(channels, [length], batch),
-            )
-    for number, (fan_in, fan_out, stride, padding, bias, kernel, length) in enumerate(
-        [
-            (3, 5, 1, 0, True, 1, 6),
-            (4, 2, 2, 0, False, 1, 7),
-            (2, 3, 1, 1, True, 1, 5),
-            (2, 2, 3, 2, True, 3, 8),
-            (1, 1, 1, 0, False, 1, 1),
-        ]
-    ):
-        for batch in (None, 2):
-            options = dict(
-                in_channels=fan_in,
-                out_channels=fan_out,
-                stride=[stride],
-                padding=[padding],
-                bias=bias,
-                kernel_size=[kernel],
-            )
-            run_layer(
-                f"pointwise {number} {'unbatched' if batch is None else ''}",
-                "PointwiseConv1d",
-                options,
-                Named(nn.Conv1d(**options)),
-                batch_shape(fan_in, [length], batch),
-            )
+        options = dict(
+            in_channels=fan_in,
+            out_channels=fan_out,
+            stride=(stride * 3)[:rank],
+            padding=(padding * 3)[:rank],
+            bias=bias,
+            kernel_size=(kernel * 3)[:rank],
+        )
+        separable(rank, "PointwiseConv", CONV[rank], options, fan_in)
 
 
 for axes in (1, 2, 3):
@@ -273,5 +275,7 @@ for axes in (1, 2, 3):
     transposed(axes)
     pads(axes)
     upsamples(axes)
-separable_parts()
+for axes in (1, 2, 3):
+    depthwise(axes)
+    pointwise(axes)
 g.write(sys.argv[1] if len(sys.argv) > 1 else "conv_layers.h5")

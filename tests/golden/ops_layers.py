@@ -157,6 +157,25 @@ def norms():
             inputs,
             lambda x, weight=None, bias=None: F.layer_norm(x, normalized, weight, bias, eps),
         )
+    for shape, axes, affine, eps in [
+        ((4, 6), 1, True, None),
+        ((4, 6), 1, False, 1e-5),
+        ((2, 3, 5), 1, True, 1e-3),
+        ((2, 3, 5), 2, True, 1e-5),
+        ((7,), 1, True, None),
+        ((2, 2, 3, 2), 3, False, None),
+    ]:
+        normalized = list(shape[-axes:])
+        inputs = {"x": Made(*shape, scale=1.5, shift=0.3)}
+        if affine:
+            inputs["weight"] = Made(*normalized, scale=0.5, shift=1.0)
+        g.run(
+            f"rms_norm {shape} over {normalized} affine {affine} eps {eps}",
+            "rms_norm",
+            dict(normalized_shape=normalized, eps=eps),
+            inputs,
+            lambda x, weight=None: F.rms_norm(x, normalized, weight, eps),
+        )
 
 
 def pools():

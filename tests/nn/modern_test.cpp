@@ -165,9 +165,10 @@ BOOST_AUTO_TEST_CASE(invalid_options_are_refused_when_the_layer_is_made) {
 
 BOOST_AUTO_TEST_CASE(a_block_whose_branches_do_not_meet_says_so) {
   Rng rng(1);
-  BlockPlain1d even({.in_planes = 1, .out_planes = 1, .kernel_size = 4, .padding = 2}, rng);
-  BOOST_CHECK_EXCEPTION(even(Tensor::zeros({1, 1, 6})), ShapeError, [](const Error& e) {
-    return std::string(e.what()).find("[1, 1, 8] and [1, 1, 6]") != std::string::npos;
+  BlockBottleneck1d even({.in_planes = 1, .out_planes = 1, .kernel_size = 4, .stride = 2, .padding = 1}, rng);
+  BOOST_TEST(even(Tensor::zeros({1, 1, 6})).dim(2) == 3);
+  BOOST_CHECK_EXCEPTION(even(Tensor::zeros({1, 1, 7})), ShapeError, [](const Error& e) {
+    return std::string(e.what()).find("[1, 1, 3] and [1, 1, 4]") != std::string::npos;
   });
 }
 

@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(norm_layers_agree_with_pytorch) {
     check_layer(golden);
     ++count;
   }
-  BOOST_TEST(count == 71);
+  BOOST_TEST(count == 77);
 }
 
 BOOST_AUTO_TEST_CASE(batch_norm_options_change_result_and_state) {

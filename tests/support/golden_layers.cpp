@@ -7,6 +7,7 @@
 #include <evenkeel/nn/resnet.h>
 #include <evenkeel/nn/separable_conv.h>
 #include <evenkeel/nn/unet.h>
+#include <evenkeel/nn/unit_scaled/conv.h>
 #include <evenkeel/nn/upsample.h>
 
 #include <algorithm>
@@ -61,6 +62,26 @@ ConvOptions conv_options(const GoldenCase& golden, DType dtype) {
           .bias = o["bias"],
           .padding_mode = mode_of(o["padding_mode"]),
           .dtype = dtype};
+}
+
+/// A case of unit_scaling.h5; channels and kernel are told by the weight.
+std::unique_ptr<Module> make_unit_scaled_conv(const GoldenCase& golden, DType dtype) {
+  const nlohmann::json& o = golden.options;
+  const Shape weight = golden.get("weight").shape();
+  const std::int64_t groups = o["groups"];
+  Rng rng(1);
+  return std::make_unique<unit_scaled::Conv1d>(
+      unit_scaled::ConvOptions{.in_channels = weight[1] * groups,
+                               .out_channels = weight[0],
+                               .kernel_size = weight[2],
+                               .stride = axes_of(o["stride"]),
+                               .padding = axes_of(o["padding"]),
+                               .dilation = axes_of(o["dilation"]),
+                               .groups = groups,
+                               .bias = golden.has("bias"),
+                               .constraint = unit_scaled::constraint_from(o["constraint"]),
+                               .dtype = dtype},
+      rng);
 }
 
 ConvTransposeOptions transpose_options(const GoldenCase& golden, DType dtype) {
@@ -169,6 +190,13 @@ std::unique_ptr<Module> make_net(const GoldenCase& golden, DType dtype) {
 std::unique_ptr<Module> make_norm(const GoldenCase& golden, DType dtype) {
   const nlohmann::json& o = golden.options;
   const bool affine = golden.has("weight"), tracks = golden.has("running_mean");
+  if (golden.op == "rms_norm") {
+    RMSNormOptions options{.normalized_shape = Shape(o["normalized_shape"].get<std::vector<std::int64_t>>()),
+                           .elementwise_affine = affine,
+                           .dtype = dtype};
+    if (!o["eps"].is_null()) options.eps = o["eps"].get<double>();
+    return std::make_unique<RMSNorm>(options);
+  }
   const double eps = o["eps"];
   if (golden.op == "layer_norm")
     return std::make_unique<LayerNorm>(
@@ -212,11 +240,12 @@ std::unique_ptr<Module> make_golden_layer(const GoldenCase& golden, DType dtype)
   const int rank = rank_of(golden);
   if (kind == "conv" && golden.options.contains("padding_mode"))
     return make_ranked<Conv>(rank, conv_options(golden, dtype));
+  if (kind == "conv" && golden.options.contains("constraint")) return make_unit_scaled_conv(golden, dtype);
   if (kind == "conv_transpose") return make_ranked<ConvTranspose>(rank, transpose_options(golden, dtype));
   if (kind == "DepthWiseConv" || kind == "PointwiseConv") return make_separable(golden, dtype);
   if (kind == "pad") return make_pad(golden);
   if (kind == "upsample") return std::make_unique<Upsample>(upsample_options(golden));
-  if (kind == "batch_norm" || kind == "instance_norm" || golden.op == "layer_norm")
+  if (kind == "batch_norm" || kind == "instance_norm" || golden.op == "layer_norm" || golden.op == "rms_norm")
     return make_norm(golden, dtype);
   if (kind == "ConvModern") return make_ranked<ConvModern>(rank, options_of(golden, dtype));
   if (kind == "BlockPlain") return make_ranked<BlockPlain>(rank, options_of(golden, dtype));
