@@ -26,9 +26,9 @@ namespace {
 struct Settings {
   std::string data = "/usr/lib/python3/dist-packages/scipy/misc/ecg.dat";
   std::string out = "runs/ecg_denoise";
-  int steps = 1000;
-  int batch_size = 8;
-  int window = 2048;
+  int steps = 2500;
+  int batch_size = 2;
+  int window = 8192;
   int width = 12;
   double lr = 4e-3;
   int threads = 0;
@@ -173,7 +173,7 @@ void run(const Settings& settings) {
   ek::Rng rng(settings.seed);
 
   // Truth is the recording without its own drift below 0.5 Hz, which no one could tell from ours.
-  const Signal clean = ecg::zero_phase({ecg::butterworth(0.5, true)}, ecg::read_recording(settings.data));
+  const Signal clean = ecg::zero_phase(ecg::butterworth(2, 0.5, true), ecg::read_recording(settings.data));
   const auto four_minutes = static_cast<std::size_t>(4 * 60 * ecg::kRate);
   if (clean.size() <= four_minutes + ecg::kRate)
     throw ek::FileError("[ecg] expected five minutes of ECG, got less");
@@ -182,8 +182,15 @@ void run(const Settings& settings) {
   const Signal training_noise = ecg::noise(training.size(), rng),
                noisy = ecg::sum(test, ecg::noise(test.size(), rng));
 
-  const Signal banded = ecg::tuned_band_filter(training, ecg::sum(training, training_noise))(noisy);
-  const Signal wiener = ecg::tuned_wiener_filter(training, training_noise)(noisy);
+  const ecg::BandFilter band_filter = ecg::tuned_band_filter(training, ecg::sum(training, training_noise));
+  const ecg::WienerFilter wiener_filter = ecg::tuned_wiener_filter(training, training_noise);
+  const Signal banded = band_filter(noisy), wiener = wiener_filter(noisy);
+  fmt::print(
+      "tuned on four minutes: Butterworth of order {} from {} Hz{}, notches of quality {}; Wiener filter "
+      "of {} samples\n",
+      band_filter.order, band_filter.high_pass,
+      band_filter.low_pass ? fmt::format(" to {} Hz", *band_filter.low_pass) : "", band_filter.quality,
+      2 * (wiener_filter.gain.size() - 1));
 
   UNet net(settings.width, rng);
   fmt::print("U-Net with {} parameters, {} steps of {} windows\n", net.parameter_count(), settings.steps,
