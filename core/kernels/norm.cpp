@@ -128,7 +128,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     if (gslope != nullptr)
       slope_sums.data()[row] = static_cast<double>(sum_lanes<T>(g.size, [=](std::int64_t i) {
         const T z = line(in[i]);
-        return z > 0 ? T(0) : out[i] * z;
+        return out[i] * (z > 0 ? T(0) : z);
       }));
   };
   // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic: as

@@ -43,7 +43,7 @@ void prelu_backward(const Rows& rows, const T* x, const T* weight, const T* gy, 
       [=, slopes = rows.slopes, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
         if (gw != nullptr)
           out[row] = static_cast<double>(kernels::sum_lanes<T>(
-              size, [=](std::int64_t i) { return x[at + i] > 0 ? T(0) : gy[at + i] * x[at + i]; }));
+              size, [=](std::int64_t i) { return gy[at + i] * (x[at + i] > 0 ? T(0) : x[at + i]); }));
         if (gx == nullptr) return;
         const T slope = weight[row % slopes];
         for (std::int64_t i = at; i < at + size; ++i) {
