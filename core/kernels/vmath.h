@@ -91,9 +91,9 @@ inline float log(float x) {
                              1.1676998740e-1f,  -1.1514610310e-1f, 7.0376836292e-2f};
   const bool tiny = x < std::numeric_limits<float>::min();
   const float scaled = tiny ? x * 8388608.0f : x;
-  const std::int32_t bits = std::bit_cast<std::int32_t>(scaled);
-  const std::int32_t power = (bits - 0x3f3504f3) >> 23;  // the bits of sqrt(1/2)
-  const float r = std::bit_cast<float>(bits - (power << 23)) - 1.0f;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(scaled);
+  const std::int32_t power = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;  // the bits of sqrt(1/2)
+  const float r = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(power) << 23)) - 1.0f;
   const float n = static_cast<float>(power) - (tiny ? 23.0f : 0.0f);
   const float square = r * r;
   float value = r * square * detail::polynomial(kTail, r);
