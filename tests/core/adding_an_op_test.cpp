@@ -41,7 +41,7 @@ TensorFunction hypot_with(Backward backward) {
     const NoGradScope no_grad;
     const Tensor out = hypot(in[0], in[1]);
     const EnableGradScope with_grad;
-    return record("hypot", {in[0], in[1]}, out, [=](const Tensor& gy, Grads& grads) {
+    return record("hypot", {in[0], in[1]}, out, [=, out = out.detach()](const Tensor& gy, Grads& grads) {
       if (grads.wants(0)) grads.add(0, backward(gy, in[0].detach(), out));
       if (grads.wants(1)) grads.add(1, backward(gy, in[1].detach(), out));
     });

@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(planted_faults_are_caught) {
   const auto broken = [](const Norm& norm, double factor, bool with_mean, bool with_product) {
     return [=](const std::vector<Tensor>& t) {
       const Tensor x = t[0].detach(), n = norm.forward(x);
-      return record("faulty_norm", {t[0]}, n, [=](const Tensor& gy, Grads& grads) {
+      return record("faulty_norm", {t[0]}, n, [=, n = n.detach()](const Tensor& gy, Grads& grads) {
         const auto average = [&](const Tensor& value) { return mean(value, norm.axes, true); };
         const Tensor centered = norm.centered ? x - average(x) : x;
         Tensor gx = gy;
