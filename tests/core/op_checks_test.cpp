@@ -3,6 +3,7 @@
 #include "support/check_gradients.h"
 
 #include <evenkeel/core/ops.h>
+#include <evenkeel/core/ops/broadcast.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -84,8 +85,15 @@ const OpChecks interpolate_checks("interpolate", [] {
                               {random_tensor({1, 2, 4})}}};
 });
 
+const OpChecks over_channels_checks("over_channels", [] {
+  return std::vector<OpCase>{{[](const std::vector<Tensor>& t) {
+                                return detail::over_channels(t[0], Tensor::ones({2, 3, 4}));
+                              },
+                              {random_tensor({3})}}};
+});
+
 /// Functions without a gradient.
-const std::set<std::string> kNotDifferentiable{"argmax"};
+const std::set<std::string> kNotDifferentiable{"argmax", "is_positive"};
 
 }  // namespace
 
