@@ -130,6 +130,7 @@ Profile profile(nn::Module& model, const Tensor& batch, const ProfileOptions& op
   for (std::size_t i = 0; i < result.layers.size(); ++i) {
     for (const auto direction : {&LayerCost::forward, &LayerCost::backward}) {
       std::vector<double> seconds;
+      seconds.reserve(runs.size());
       for (const auto& run : runs) seconds.push_back((run.at(i).*direction).seconds);
       (result.layers[i].*direction).seconds = median(seconds);
       add(result.total.*direction, result.layers[i].*direction);

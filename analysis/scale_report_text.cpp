@@ -84,6 +84,7 @@ std::string ScaleReport::json() const {
   auto list = nlohmann::ordered_json::array();
   for (const auto& row : rows) {
     std::vector<std::int64_t> sizes;
+    sizes.reserve(row.shape.rank());
     for (int axis = 0; axis < row.shape.rank(); ++axis) sizes.push_back(row.shape.dim(axis));
     list.push_back({{"layer", row.layer},
                     {"name", row.name},

@@ -71,6 +71,7 @@ std::vector<SweepResult> sweep(const std::vector<SweepRun>& runs, const TrainFun
   });
   progress.finish();
   std::vector<SweepResult> all;
+  all.reserve(results.size());
   for (const auto& result : results) all.push_back(*result);
   return all;
 }

@@ -2,6 +2,7 @@
 #include <evenkeel/core/error.h>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
@@ -77,8 +78,8 @@ void SweepLog::read(const std::string& setup) {
       if (number > 1)
         finished_.push_back(from_json(line));
       else if (const std::string found = line.at("setup"); found != setup)
-        throw ConfigError("[sweep] expected " + path_ + " to hold a sweep of the setup \"" + setup +
-                          "\", got \"" + found + "\"");
+        throw ConfigError(fmt::format("[sweep] expected {} to hold a sweep of the setup \"{}\", got \"{}\"",
+                                      path_, setup, found));
     } catch (const nlohmann::json::exception&) {
       throw FileError("[sweep] expected a line of a sweep, got something else: " + path_ + ":" +
                       std::to_string(number));

@@ -371,6 +371,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
                 seed_gradient("grad", outputs[i], grad_outputs.empty() ? Tensor() : grad_outputs[i]));
   engine.run();
   std::vector<Tensor> results;
+  results.reserve(inputs.size());
   for (const Tensor& input : inputs) results.push_back(engine.result(input));
   return results;
 }

@@ -26,7 +26,7 @@ std::string current_layer_path() {
   std::string path;
   for (const auto* scope = innermost; scope != nullptr; scope = scope->outer_) {
     if (scope->name_->empty()) continue;
-    path = path.empty() ? *scope->name_ : *scope->name_ + "." + path;
+    path.insert(0, path.empty() ? *scope->name_ : *scope->name_ + ".");
   }
   return path;
 }

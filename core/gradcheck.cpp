@@ -181,10 +181,12 @@ GradcheckReport gradcheck(const TensorFunction& function, const std::vector<Tens
     throw ConfigError(fmt::format("[gradcheck] expected {} factors, one an input, got {}", inputs.size(),
                                   options.factors.size()));
   std::vector<bool> varied;
+  varied.reserve(inputs.size());
   for (const Tensor& input : inputs) varied.push_back(input.requires_grad());
   if (std::count(varied.begin(), varied.end(), true) == 0)
     for (std::size_t i = 0; i < inputs.size(); ++i) varied[i] = is_floating(inputs[i].dtype());
   std::vector<Tensor> copies;
+  copies.reserve(inputs.size());
   for (const Tensor& input : inputs) copies.push_back(input.clone());
 
   Checker checker{function, options, copies, varied, {}};

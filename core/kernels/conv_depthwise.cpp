@@ -32,7 +32,7 @@ struct Line {
 template <class T>
 struct Plan {
   using S = Simd<T>;
-  static constexpr int kLanes = S::kLanes;
+  static constexpr std::int64_t kLanes = S::kLanes;
 
   /// Results read cells from + (out * step + at) of each axis; with `turned`, results are the cells and read
   /// the outs.

@@ -109,7 +109,7 @@ class Runner {
   }
 
  private:
-  static constexpr int kLanes = Simd<T>::kLanes;
+  static constexpr std::int64_t kLanes = Simd<T>::kLanes;
 
   static std::int64_t even(std::int64_t total, std::int64_t most) {
     return ceil_div(total, ceil_div(total, most));

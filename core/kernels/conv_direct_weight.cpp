@@ -81,7 +81,7 @@ class WeightGrad {
   }
 
  private:
-  static constexpr int kLanes = Simd<T>::kLanes;
+  static constexpr std::int64_t kLanes = Simd<T>::kLanes;
 
   std::int64_t positions() const {
     const std::int64_t rows = columns_ ? channels_ * taps_ : block_;

@@ -53,7 +53,7 @@ TilePlan::Axis TilePlan::column_axis(const Correlation& c, int axis) {
 }
 
 TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-                   std::int64_t uses, Layout layout, int lanes)
+                   std::int64_t uses, Layout layout, std::int64_t lanes)
     : source_(c.source), out_(c.out), step_(c.step), all_images_(images), slack_(4 * lanes) {
   choose_boxes(positions, min_tiles, lanes);
   choose_axes(c, uses, layout, lanes);
@@ -61,7 +61,7 @@ TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t posit
 }
 
 /// Grows the box from the innermost axis out, then over images.
-void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, int lanes) {
+void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes) {
   std::int64_t room = std::max<std::int64_t>(positions, 1);
   for (int axis = 2; axis >= 0; --axis) {
     const std::int64_t length = std::max<std::int64_t>(out_[axis], 1);
@@ -76,7 +76,7 @@ void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, int 
   image_groups_ = ceil_div(all_images_, images_);
 }
 
-void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layout, int lanes) {
+void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes) {
   constexpr std::int64_t kWorthColumns =
       16;  // results a cell goes into that pay for copying it once for each tap
   for (int axis = 0; axis < 3; ++axis) {
@@ -108,7 +108,7 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
 
 /// Slots one after another, taps in their slots; an odd number of cache lines a channel (a tap, in columns),
 /// so that they do not fall on the same sets of the cache.
-void TilePlan::place_taps(Layout layout, int lanes) {
+void TilePlan::place_taps(Layout layout, std::int64_t lanes) {
   const auto odd_lines = [&](std::int64_t size) { return (ceil_div(size, lanes) | 1) * lanes; };
   slot_size_ = images_ * product(extent_);
   if (layout == Layout::columns) slot_size_ = odd_lines(slot_size_);

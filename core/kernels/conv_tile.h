@@ -44,7 +44,7 @@ class TilePlan {
   /// `uses`: results that each cell is multiplied into, which tells how much work a copy without gaps is
   /// worth.
   TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-           std::int64_t uses, Layout layout, int lanes);
+           std::int64_t uses, Layout layout, std::int64_t lanes);
 
   std::int64_t tiles() const { return image_groups_ * product(boxes_); }
   Tile tile(std::int64_t index) const;
@@ -89,9 +89,9 @@ class TilePlan {
 
   static Axis shared_axis(const Correlation& c, int axis);
   static Axis column_axis(const Correlation& c, int axis);
-  void choose_boxes(std::int64_t positions, std::int64_t min_tiles, int lanes);
-  void choose_axes(const Correlation& c, std::int64_t uses, Layout layout, int lanes);
-  void place_taps(Layout layout, int lanes);
+  void choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes);
+  void choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes);
+  void place_taps(Layout layout, std::int64_t lanes);
 
   Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{};
   std::array<Axis, 3> axes_;

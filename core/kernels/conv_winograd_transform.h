@@ -32,6 +32,7 @@ inline std::array<float, kPoints> transform_kernel(float w0, float w1, float w2)
 
 using S = Simd<float>;
 using Vector = S::Vector;
+inline constexpr std::int64_t kLanes = S::kLanes;
 
 /// Lane q is lane 4 q + kFirst of a followed by b, the last where there is none.
 template <int kFirst>
@@ -51,25 +52,25 @@ class SourceRow {
         first_(first),
         count_(count),
         pitch_(pitch),
-        mask_{S::lanes_between(first, 0, length), S::lanes_between(first + S::kLanes, 0, length)} {}
+        mask_{S::lanes_between(first, 0, length), S::lanes_between(first + kLanes, 0, length)} {}
 
   void copy(const float* row, std::int64_t next, float* to) const {
     if (count_ <= kNarrow) {
       const Vector a = S::load_masked(row + first_, mask_[0]);
-      const Vector b = S::load_masked(row + first_ + S::kLanes, mask_[1]);
+      const Vector b = S::load_masked(row + first_ + kLanes, mask_[1]);
       return transform({every_fourth<0>(a, b), every_fourth<1>(a, b), every_fourth<2>(a, b),
                         every_fourth<3>(a, b), every_fourth<4>(a, b), every_fourth<5>(a, b)},
                        to);
     }
-    for (std::int64_t q = 0; q < count_; q += S::kLanes) {
+    for (std::int64_t q = 0; q < count_; q += kLanes) {
       const std::int64_t at = first_ + kOutputs * q;
       Vector v[5];
-      if (at >= 0 && at + 5 * S::kLanes <= length_) {
-        for (int i = 0; i < 5; ++i) v[i] = S::load(row + at + i * S::kLanes);
+      if (at >= 0 && at + 5 * kLanes <= length_) {
+        for (int i = 0; i < 5; ++i) v[i] = S::load(row + at + i * kLanes);
       } else {
-        for (int i = 0; i < 5; ++i) v[i] = S::load_between(row, at + i * S::kLanes, 0, length_);
+        for (int i = 0; i < 5; ++i) v[i] = S::load_between(row, at + i * kLanes, 0, length_);
       }
-      for (int i = 0; i < 4; ++i) __builtin_prefetch(row + at + i * S::kLanes + next);
+      for (int i = 0; i < 4; ++i) __builtin_prefetch(row + at + i * kLanes + next);
       const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
       const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
       const Vector d0 = evens<float>(even, later_even), d1 = evens<float>(odd, later_odd);
@@ -81,12 +82,12 @@ class SourceRow {
 
   void clear(float* to) const {
     for (std::int64_t point = 0; point < kPoints; ++point)
-      for (std::int64_t q = 0; q < count_; q += S::kLanes) S::store(to + point * pitch_ + q, Vector{});
+      for (std::int64_t q = 0; q < count_; q += kLanes) S::store(to + point * pitch_ + q, Vector{});
   }
 
  private:
   /// Quadruples whose cells two vectors hold.
-  static constexpr std::int64_t kNarrow = (2 * S::kLanes - kPoints) / kOutputs + 1;
+  static constexpr std::int64_t kNarrow = (2 * kLanes - kPoints) / kOutputs + 1;
 
   void transform(const std::array<Vector, kPoints>& d, float* to) const {
     const Vector inner_even = d[4] - 2 * d[2], inner_odd = kInner * (d[3] - 2 * d[1]);
@@ -111,14 +112,14 @@ class GradientRow {
       : length_(length), count_(count), pitch_(pitch) {}
 
   void copy(const float* row, float* to) const {
-    if (count_ * kOutputs <= S::kLanes) {
+    if (count_ * kOutputs <= kLanes) {
       const Vector v = S::load_between(row, 0, 0, length_);
       return transform(every_fourth<0>(v, v), every_fourth<1>(v, v), every_fourth<2>(v, v),
                        every_fourth<3>(v, v), to);
     }
-    for (std::int64_t q = 0; q < count_; q += S::kLanes) {
+    for (std::int64_t q = 0; q < count_; q += kLanes) {
       Vector v[4];
-      for (int i = 0; i < 4; ++i) v[i] = S::load_between(row, kOutputs * q + i * S::kLanes, 0, length_);
+      for (int i = 0; i < 4; ++i) v[i] = S::load_between(row, kOutputs * q + i * kLanes, 0, length_);
       const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
       const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
       transform(evens<float>(even, later_even), evens<float>(odd, later_odd), odds<float>(even, later_even),
@@ -158,7 +159,7 @@ inline void deliver_kernel(const float* from, std::int64_t count, std::int64_t t
 /// to[i] = bias + the outputs that from[p * pitch + q], sums at point p, stand for; += with add; i < total.
 inline void deliver_row(const float* from, std::int64_t pitch, std::int64_t total, float bias, bool add,
                         float* to) {
-  for (std::int64_t i = 0; i < total; i += kOutputs * S::kLanes, from += S::kLanes) {
+  for (std::int64_t i = 0; i < total; i += kOutputs * kLanes, from += kLanes) {
     const Vector inner_1 = S::load(from + pitch), inner_2 = S::load(from + 2 * pitch);
     const Vector outer_1 = S::load(from + 3 * pitch), outer_2 = S::load(from + 4 * pitch);
     const Vector inner_even = inner_1 + inner_2, inner_odd = kInner * (inner_1 - inner_2);
@@ -173,7 +174,7 @@ inline void deliver_row(const float* from, std::int64_t pitch, std::int64_t tota
                           interleave<float, 0>(later_even, later_odd),
                           interleave<float, 1>(later_even, later_odd)};
     for (int part = 0; part < kOutputs; ++part) {
-      const std::int64_t at = i + part * S::kLanes;
+      const std::int64_t at = i + part * kLanes;
       if (at >= total) return;
       S::store_some(to + at, add ? out[part] + S::load_between(to, at, 0, total) : out[part], total - at);
     }

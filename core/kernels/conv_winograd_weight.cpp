@@ -11,11 +11,11 @@ namespace evenkeel::kernels {
 
 namespace {
 
+using winograd::kLanes;
 using winograd::kOutputs;
 using winograd::kPoints;
 using winograd::kTaps;
 
-constexpr std::int64_t kLanes = Simd<float>::kLanes;
 constexpr std::int64_t kWantedPieces = 16;
 constexpr std::int64_t kTileBytes = 600 << 10;  ///< cells and gradients of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile

@@ -22,6 +22,7 @@ Span3 around(const Shape& shape, int begin, int end) {
 
 std::vector<int> normalized(const Shape& shape, const std::vector<int>& axes) {
   std::vector<int> out;
+  out.reserve(axes.size());
   for (const int axis : axes) out.push_back(shape.normalize_axis(axis));
   std::sort(out.begin(), out.end());
   if (std::adjacent_find(out.begin(), out.end()) != out.end())
