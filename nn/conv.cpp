@@ -13,14 +13,7 @@ ConvPadding::ConvPadding(const std::string& text) : is_same_(text == "same") {
     throw ConfigError("[conv] expected padding as numbers, \"valid\" or \"same\", got \"" + text + "\"");
 }
 
-namespace {
-
-/// Cells in front of and behind each axis.
-struct Sides {
-  Axes front, back;
-};
-
-Sides sides_of(int rank, const ConvOptions& options) {
+PaddingSides padding_sides(int rank, const ConvOptions& options) {
   if (!options.padding.is_same()) return {options.padding.axes(), options.padding.axes()};
   std::vector<std::int64_t> front, back;
   for (int axis = 0; axis < rank; ++axis) {
@@ -30,8 +23,6 @@ Sides sides_of(int rank, const ConvOptions& options) {
   }
   return {Axes(std::span<const std::int64_t>(front)), Axes(std::span<const std::int64_t>(back))};
 }
-
-}  // namespace
 
 void check_conv_channels(const std::string& layer, std::int64_t in_channels, std::int64_t out_channels,
                          std::int64_t groups) {
@@ -81,7 +72,7 @@ Shape conv_weight_shape(int rank, const ConvOptions& options) {
 
 Tensor apply_conv(int rank, const ConvOptions& options, const Tensor& x, const Tensor& weight,
                   const Tensor& bias) {
-  const auto [front, back] = sides_of(rank, options);
+  const auto [front, back] = padding_sides(rank, options);
   ConvParameters parameters{.stride = options.stride, .dilation = options.dilation, .groups = options.groups};
   if (options.padding_mode == PadMode::zeros) {
     parameters.padding = front;

@@ -90,6 +90,12 @@ void check_conv_channels(const std::string& layer, std::int64_t in_channels, std
 void check_conv(const std::string& layer, int rank, const ConvOptions& options);
 /// Shape of the weight of checked options: (out_channels, in_channels / groups, kernel_size…).
 Shape conv_weight_shape(int rank, const ConvOptions& options);
+/// Cells of padding in front of and behind each axis.
+struct PaddingSides {
+  Axes front, back;
+};
+/// Those of checked options.
+PaddingSides padding_sides(int rank, const ConvOptions& options);
 /// What a layer with checked options computes, padding and its mode included.
 Tensor apply_conv(int rank, const ConvOptions& options, const Tensor& x, const Tensor& weight,
                   const Tensor& bias);

@@ -38,6 +38,9 @@ Conv::Conv(int rank, const ConvOptions& options, Rng& rng, bool is_readout)
                               .groups = o.groups,
                               .dtype = o.dtype};
   nn::check_conv(who, rank, plain);
+  const auto [front, back] = nn::padding_sides(rank, plain);
+  parameters_ = {
+      .stride = o.stride, .padding = front, .padding_end = back, .dilation = o.dilation, .groups = o.groups};
   const Shape shape = nn::conv_weight_shape(rank, plain);
   weight_ = add_parameter("weight", Tensor::randn(shape, rng, o.dtype), o.weight_mup_type);
   weight_.set_constraint(evenkeel::unit_scaled::name(o.constraint));
@@ -47,19 +50,15 @@ Conv::Conv(int rank, const ConvOptions& options, Rng& rng, bool is_readout)
 }
 
 Tensor Conv::forward(const Tensor& x) {
-  const ConvParameters parameters{.stride = options_.stride,
-                                  .padding = options_.padding,
-                                  .dilation = options_.dilation,
-                                  .groups = options_.groups};
   const auto function = is_readout_ ? conv_readout : conv;
-  return function(x, weight_, bias_, parameters, options_.constraint, options_.padding_mode);
+  return function(x, weight_, bias_, parameters_, options_.constraint, options_.padding_mode);
 }
 
 std::string Conv::extra_repr() const {
   const auto& o = options_;
   std::string text = fmt::format("{}, {}, kernel_size={}, stride={}", o.in_channels, o.out_channels,
                                  o.kernel_size.str(), o.stride.str());
-  if (!(o.padding == Axes(0))) text += ", padding=" + o.padding.str();
+  if (o.padding.str() != "0") text += ", padding=" + o.padding.str();
   if (!(o.dilation == Axes(1))) text += ", dilation=" + o.dilation.str();
   if (o.groups != 1) text += fmt::format(", groups={}", o.groups);
   if (o.padding_mode != PadMode::zeros)

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <evenkeel/core/ops/conv.h>
-#include <evenkeel/core/ops/pad.h>
-#include <evenkeel/nn/module.h>
+#include <evenkeel/nn/conv.h>
 #include <evenkeel/nn/unit_scaled/constraint.h>
 
 namespace evenkeel::unit_scaled {
@@ -12,7 +10,7 @@ struct ConvOptions {
   std::int64_t out_channels = 0;
   Axes kernel_size;
   Axes stride = 1;
-  Axes padding = 0;
+  nn::ConvPadding padding = 0;
   Axes dilation = 1;
   std::int64_t groups = 1;
   bool bias = false;
@@ -27,7 +25,7 @@ struct ConvReadoutOptions {
   std::int64_t out_channels = 0;
   Axes kernel_size;
   Axes stride = 1;
-  Axes padding = 0;
+  nn::ConvPadding padding = 0;
   Axes dilation = 1;
   std::int64_t groups = 1;
   bool bias = false;
@@ -42,7 +40,7 @@ struct DepthWiseConvOptions {
   std::int64_t out_channels = 0;  ///< a multiple of in_channels
   Axes kernel_size;
   Axes stride = 1;
-  Axes padding = 0;
+  nn::ConvPadding padding = 0;
   Axes dilation = 1;
   bool bias = false;
   PadMode padding_mode = PadMode::zeros;
@@ -56,7 +54,7 @@ namespace detail {
 /// 1) and bias 0. As a readout: conv_readout().
 class Conv : public nn::Module {
  public:
-  /// ConfigError for sizes below 1 or channels that groups does not divide.
+  /// ConfigError for options that make no layer.
   Conv(int rank, const ConvOptions& options, Rng& rng, bool is_readout = false);
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
@@ -69,6 +67,7 @@ class Conv : public nn::Module {
   int rank_;
   bool is_readout_;
   ConvOptions options_;
+  ConvParameters parameters_;
   nn::Parameter weight_, bias_;
 };
 

@@ -73,6 +73,10 @@ Tensor relu(const Tensor& x, Constraint constraint) {
   return detail::scaled(evenkeel::relu(x), relu_scales(constraint));
 }
 
+double mean_share_behind_prelu(double slope) {
+  return (1 - slope) * (1 - slope) / (kPi * (1 + slope * slope));
+}
+
 Scales prelu_scales(const Shape& x, const Shape& weight, double slope, Constraint constraint) {
   const double square = (1 + slope * slope) / 2;
   const double mean_square = (1 - slope) * (1 - slope) / (2 * kPi);

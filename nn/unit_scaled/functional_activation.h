@@ -29,6 +29,10 @@ Tensor silu_glu(const Tensor& x, const Tensor& gate, double mult = 1);
 Scales relu_scales(Constraint constraint);
 Tensor relu(const Tensor& x, Constraint constraint = Constraint::to_output_scale);
 
+/// How much of the mean square of prelu()'s output is the square of its mean, (1-s)² / (π(1+s²)): 1/π for a
+/// ReLU, whose slope is 0.
+double mean_share_behind_prelu(double slope);
+
 /// Of (x, weight) for a slope `slope`: output ((1+s²)/2 - (1-s)²/(2π))^-½, gradient (2/(1+s²))^½, slopes
 /// (elements that share a slope / 2)^-½.
 Scales prelu_scales(const Shape& x, const Shape& weight, double slope, Constraint constraint);

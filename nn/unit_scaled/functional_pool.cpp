@@ -1,3 +1,6 @@
+#include <evenkeel/core/error.h>
+#include <evenkeel/core/ops/reduce.h>
+#include <evenkeel/core/ops/shape.h>
 #include <evenkeel/nn/unit_scaled/functional_pool.h>
 #include <evenkeel/nn/unit_scaled/scaling.h>
 
@@ -87,7 +90,19 @@ double mean_square_weight(std::int64_t in, std::int64_t out, double step, bool a
 
 }  // namespace
 
-Scales interpolate_scales(const Shape& x, const InterpolateParameters& p, Constraint constraint) {
+Scales global_mean_scales(const Shape& x) {
+  const Shape cells = x.slice(std::min(2, x.rank()), x.rank());
+  return {1, {static_cast<double>(cells.numel())}};
+}
+
+Tensor global_mean(const Tensor& x) {
+  if (x.rank() < 3)
+    throw ShapeError("[unit_scaled.global_mean] expected x (N, C, L…), got " + x.shape().str());
+  return detail::scaled(mean(flatten(x, 2), 2), global_mean_scales(x.shape()));
+}
+
+Scales interpolate_scales(const Shape& x, const InterpolateParameters& p, Constraint constraint,
+                          double mean_share) {
   const int rank = x.rank() - 2;
   double squares = 1, growth = 1;
   for (int axis = 0; axis < rank; ++axis) {
@@ -102,13 +117,14 @@ Scales interpolate_scales(const Shape& x, const InterpolateParameters& p, Constr
                                           : 1 / p.scale_factor[axis];
     squares *= mean_square_weight(in, out, step, p.align_corners);
   }
-  return apply_constraint(constraint,
-                          {detail::inverse_root(squares), {detail::inverse_root(squares * growth)}});
+  return apply_constraint(constraint, {detail::inverse_root(squares + (1 - squares) * mean_share),
+                                       {detail::inverse_root(squares * growth)}});
 }
 
-Tensor interpolate(const Tensor& x, const InterpolateParameters& parameters, Constraint constraint) {
+Tensor interpolate(const Tensor& x, const InterpolateParameters& parameters, Constraint constraint,
+                   double mean_share) {
   return detail::scaled(evenkeel::interpolate(x, parameters),
-                        interpolate_scales(x.shape(), parameters, constraint));
+                        interpolate_scales(x.shape(), parameters, constraint, mean_share));
 }
 
 }  // namespace evenkeel::unit_scaled

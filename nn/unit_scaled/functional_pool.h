@@ -7,7 +7,7 @@
 namespace evenkeel::unit_scaled {
 
 // Derived for inputs whose elements are independent and normal. A mean over many cells of an input with a
-// mean of its own (behind a ReLU) grows that mean: prefer evenkeel::mean() before a readout.
+// mean of its own (behind a ReLU) grows that mean: prefer global_mean() before a readout.
 
 /// Output Πkernel^½, gradient (Πkernel·Πstride)^½.
 Scales avg_pool_scales(int rank, const AvgPoolOptions& options, Constraint constraint);
@@ -26,11 +26,19 @@ Scales max_pool_scales(int rank, const MaxPoolOptions& options, Constraint const
 Tensor max_pool(const Tensor& x, int rank, const MaxPoolOptions& options,
                 Constraint constraint = Constraint::to_output_scale);
 
+/// Value as it is, for it is behind an activation, and its mean is what a readout reads; gradient times the
+/// number of cells.
+Scales global_mean_scales(const Shape& x);
+/// Mean over all cells: (N, C, L…) -> (N, C).
+Tensor global_mean(const Tensor& x);
+
 /// From the sum of squares q of the weights that an output cell gives its inputs, on average over the cells:
-/// output q^-½, gradient (q·ΠL_out / ΠL)^-½. For nearest q is 1.
-Scales interpolate_scales(const Shape& x, const InterpolateParameters& parameters, Constraint constraint);
+/// output (q + (1 - q)·mean_share)^-½, gradient (q·ΠL_out / ΠL)^-½. For nearest q is 1. `mean_share`: how
+/// much of the input's mean square is the square of its mean, which interpolation does not lower.
+Scales interpolate_scales(const Shape& x, const InterpolateParameters& parameters, Constraint constraint,
+                          double mean_share = 0);
 /// As evenkeel::interpolate().
 Tensor interpolate(const Tensor& x, const InterpolateParameters& parameters,
-                   Constraint constraint = Constraint::to_output_scale);
+                   Constraint constraint = Constraint::to_output_scale, double mean_share = 0);
 
 }  // namespace evenkeel::unit_scaled

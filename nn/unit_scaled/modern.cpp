@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/nn/unit_scaled/activation.h>
 #include <evenkeel/nn/unit_scaled/conv.h>
+#include <evenkeel/nn/unit_scaled/functional_activation.h>
 #include <evenkeel/nn/unit_scaled/functional_linear.h>
 #include <evenkeel/nn/unit_scaled/modern.h>
 #include <evenkeel/nn/unit_scaled/norm.h>
@@ -32,8 +33,15 @@ void push_activation(nn::Sequential& parts, const Options& options, std::int64_t
     parts.push_back(ReLU(constraint));
 }
 
+double mean_share(Activator activator) {
+  return activator == Activator::null
+             ? 0
+             : mean_share_behind_prelu(activator == Activator::relu ? 0 : PReLUOptions().init);
+}
+
 template <int D>
-void push_upsample(nn::Sequential& parts, const Options& options, Constraint constraint) {
+void push_upsample(nn::Sequential& parts, const Options& options, Constraint constraint,
+                   double mean_share = 0) {
   nn::UpsampleOptions upsample{.mode = static_cast<InterpolationMode>(D), .align_corners = true};
   if (options.output_size.is_set()) {
     upsample.size = options.output_size;
@@ -43,7 +51,7 @@ void push_upsample(nn::Sequential& parts, const Options& options, Constraint con
       factors[static_cast<std::size_t>(axis)] = static_cast<double>(options.stride[axis]);
     upsample.scale_factor = Factors(std::span<const double>(factors));
   }
-  parts.push_back(Upsample(upsample, constraint));
+  parts.push_back(Upsample(upsample, constraint, mean_share));
 }
 
 template <int D>
@@ -76,7 +84,9 @@ nn::Sequential branch(const Options& options, Constraint constraint, bool feeds_
     push_activation(parts, options, options.in_planes,
                     feeds_norm ? constraint : Constraint::to_grad_input_scale);
   }
-  if (is_raised) push_upsample<D>(parts, options, constraint);
+  if (is_raised)
+    push_upsample<D>(parts, options, constraint,
+                     norm_first && !feeds_norm ? mean_share(options.activator) : 0);
   push_conv<D>(parts, options, is_raised, constraint, rng);
   if (norm_first) return parts;
   if (!bare) push_norm<D>(parts, options, options.out_planes);

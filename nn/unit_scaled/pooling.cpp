@@ -4,7 +4,9 @@
 
 namespace evenkeel::unit_scaled {
 
-Tensor Upsample::forward(const Tensor& x) { return interpolate(x, options(), constraint_); }
+Tensor GlobalMean::forward(const Tensor& x) { return global_mean(x); }
+
+Tensor Upsample::forward(const Tensor& x) { return interpolate(x, options(), constraint_, mean_share_); }
 
 Embedding::Embedding(const nn::EmbeddingOptions& options, Rng& rng) : nn::Embedding(options, rng) {
   nn::Parameter parameter = weight();

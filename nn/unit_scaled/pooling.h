@@ -54,14 +54,23 @@ using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
 using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
 using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 
+/// global_mean(): what stands between the last convolution and a LinearReadout.
+class GlobalMean : public nn::Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
 class Upsample : public nn::Upsample {
  public:
-  explicit Upsample(const nn::UpsampleOptions& options, Constraint constraint = Constraint::to_output_scale)
-      : nn::Upsample(options), constraint_(constraint) {}
+  /// `mean_share`: see interpolate_scales().
+  explicit Upsample(const nn::UpsampleOptions& options, Constraint constraint = Constraint::to_output_scale,
+                    double mean_share = 0)
+      : nn::Upsample(options), constraint_(constraint), mean_share_(mean_share) {}
   Tensor forward(const Tensor& x) override;
 
  private:
   Constraint constraint_;
+  double mean_share_;
 };
 
 /// Rows of weight (num_embeddings, embedding_dim) from N(0, 1), of μP type weight.

@@ -1,5 +1,7 @@
+#include <evenkeel/core/ops.h>
 #include <evenkeel/nn/unit_scaled/functional.h>
 
+#include "support/check_gradients.h"
 #include "support/deviation.h"
 
 #include <fmt/format.h>
@@ -149,6 +151,45 @@ BOOST_AUTO_TEST_CASE(up_sampling_keeps_unit_scale) {
               [&](Rng& rng) { return Tensors{unit_leaf(volume(rank, 4, 4, length), rng)}; });
         }
   BOOST_TEST(cases >= 20);
+}
+
+/// Behind an activation that is tied to its gradient's scale, so that its mean square is 1.
+BOOST_AUTO_TEST_CASE(up_sampling_keeps_the_mean_square_behind_an_activation) {
+  int cases = 0;
+  for (const int rank : {1, 2, 3})
+    for (const double factor : {1.5, 2.0, 3.0})
+      for (const double slope : {0.0, 0.25, 0.5}) {
+        ++cases;
+        const InterpolateParameters parameters{
+            .scale_factor = factor, .mode = static_cast<InterpolationMode>(rank), .align_corners = true};
+        Rng rng(3);
+        const Tensor x = unit_leaf(volume(rank, 8, 32, rank == 1 ? 60 : rank == 2 ? 30 : 12), rng);
+        const Tensor y = unit_scaled::interpolate(
+            unit_scaled::prelu(x, Tensor::full({1}, slope), slope, Constraint::to_grad_input_scale),
+            parameters, Constraint::none, unit_scaled::mean_share_behind_prelu(slope));
+        const double root_mean_square = std::sqrt(mean(y * y).item());
+        BOOST_TEST(std::abs(root_mean_square - 1) < 0.1,
+                   rank << "d by " << factor << ", slope " << slope << ": " << root_mean_square);
+      }
+  BOOST_TEST(cases >= 20);
+}
+
+/// Its value is not scaled.
+BOOST_AUTO_TEST_CASE(a_global_mean_keeps_the_gradient_s_unit_scale) {
+  int cases = 0;
+  for (const int rank : {1, 2, 3})
+    for (const std::int64_t channels : {2, 7, 32})
+      for (const std::int64_t length : {1, 3, 8}) {
+        ++cases;
+        Rng rng(3);
+        const Tensor x = unit_leaf(volume(rank, 6, channels, length), rng);
+        const Tensor y = unit_scaled::global_mean(x);
+        test::check_close(y.detach(), mean(flatten(x, 2), 2).detach(), 1e-6);
+        y.backward(Tensor::ones(y.shape()));
+        test::check_close(x.grad(), Tensor::ones(x.shape()), 1e-6);
+      }
+  BOOST_TEST(cases >= 20);
+  BOOST_CHECK_THROW(unit_scaled::global_mean(Tensor::ones({2, 3})), ShapeError);
 }
 
 BOOST_AUTO_TEST_CASE(the_deviation_of_a_maximum_is_right) {

@@ -147,7 +147,11 @@ BOOST_AUTO_TEST_CASE(pooling_has_the_declared_factors) {
   const MaxPoolOptions max{.kernel_size = 3, .stride = 2};
   const AvgPoolOptions avg{.kernel_size = 3, .stride = 2};
   const InterpolateParameters up{.scale_factor = 1.5, .mode = InterpolationMode::bilinear};
+  check_factors([](const Tensors& t) { return global_mean(t[0]); }, {x},
+                global_mean_scales(x.shape()).factors());
   for (const Constraint c : {Constraint::none, Constraint::to_output_scale}) {
+    check_factors([&](const Tensors& t) { return interpolate(t[0], up, c, 0.3); }, {x},
+                  interpolate_scales(x.shape(), up, c, 0.3).factors());
     check_factors([&](const Tensors& t) { return max_pool(t[0], 2, max, c); }, {x},
                   max_pool_scales(2, max, c).factors());
     check_factors([&](const Tensors& t) { return avg_pool(t[0], 2, avg, c); }, {x},

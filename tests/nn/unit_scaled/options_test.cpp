@@ -95,6 +95,8 @@ BOOST_AUTO_TEST_CASE(every_other_option_changes_what_a_layer_computes) {
   check_conv([](ConvOptions& o) { o.kernel_size = 2; });
   check_conv([](ConvOptions& o) { o.stride = 2; });
   check_conv([](ConvOptions& o) { o.padding = 1; });
+  check_conv([](ConvOptions& o) { o.padding = "same"; });
+  check_conv([](ConvOptions& o) { o.padding = "valid"; });
   check_conv([](ConvOptions& o) { o.dilation = 2; });
   check_conv([](ConvOptions& o) { o.groups = 2; });
   for (const PadMode mode : {PadMode::reflect, PadMode::replicate, PadMode::circular})
@@ -123,6 +125,32 @@ BOOST_AUTO_TEST_CASE(every_other_option_changes_what_a_layer_computes) {
         BatchNorm1d({.num_features = 4, .eps = 1e-2, .dtype = DType::f64}));
   check(LayerNorm({.normalized_shape = {12}}), LayerNorm({.normalized_shape = {12}, .eps = 1e-2}));
   check(RMSNorm({.normalized_shape = {12}}), RMSNorm({.normalized_shape = {4, 12}}));
+}
+
+/// An even kernel's extra cell goes behind.
+BOOST_AUTO_TEST_CASE(same_padding_pads_as_numbers_do_in_every_mode) {
+  Rng rng(1);
+  const Tensor x = random_tensor({2, 4, 9});
+  const auto padded = [&](const nn::ConvPadding& padding, std::int64_t kernel, PadMode mode) {
+    return Conv1d({.in_channels = 4,
+                   .out_channels = 4,
+                   .kernel_size = kernel,
+                   .padding = padding,
+                   .padding_mode = mode,
+                   .dtype = DType::f64},
+                  rng);
+  };
+  for (const PadMode mode : {PadMode::zeros, PadMode::reflect, PadMode::replicate, PadMode::circular}) {
+    Conv1d same = padded("same", 3, mode), one = padded(1, 3, mode);
+    BOOST_TEST(!differ(same, one, x));
+    Conv1d valid = padded("valid", 3, mode), none = padded(0, 3, mode);
+    BOOST_TEST(!differ(valid, none, x));
+    Conv1d even = padded("same", 4, mode);
+    test::check_close(even(x).detach(), unit_scaled::conv(pad(x, {1, 2}, mode), even.weight()).detach(),
+                      1e-12);
+  }
+  const Conv2d printed({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = "same"}, rng);
+  BOOST_TEST(printed.str().find("padding=same") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(weights_start_normal_and_biases_at_zero) {
@@ -163,6 +191,9 @@ BOOST_AUTO_TEST_CASE(impossible_options_are_refused) {
                     ConfigError);
   BOOST_CHECK_THROW(Conv2d({.in_channels = 3, .out_channels = 4, .kernel_size = {3, 3, 3}}, rng),
                     ConfigError);
+  BOOST_CHECK_THROW(
+      Conv1d({.in_channels = 2, .out_channels = 2, .kernel_size = 3, .stride = 2, .padding = "same"}, rng),
+      ConfigError);
   BOOST_CHECK_THROW(ConvTranspose1d({.in_channels = 3, .out_channels = 4, .kernel_size = 0}, rng),
                     ConfigError);
   BOOST_CHECK_THROW(Dropout({.p = 1}, rng), ConfigError);
