@@ -214,4 +214,32 @@ void detail::check_floating(const char* op, std::initializer_list<TensorRef> ten
   }
 }
 
+Tensor& Tensor::set_requires_grad(bool value) {
+  if (!is_leaf()) throw GradError("[set_requires_grad] expected a leaf, got the output of " + op());
+  if (value && !is_floating(dtype()))
+    throw GradError(std::string("[set_requires_grad] expected f32 or f64, got ") + name(dtype()));
+  impl_->requires_grad = value;
+  return *this;
+}
+
+std::string Tensor::op() const { return impl().node ? impl().node->op : ""; }
+
+Tensor Tensor::grad() const { return Tensor(impl().grad); }
+
+void Tensor::set_grad(const Tensor& gradient) {
+  if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype()))
+    throw GradError("[set_grad] expected the shape " + shape().str() + ", got " + gradient.shape().str());
+  impl().grad = gradient.impl_ptr();
+}
+
+void Tensor::retain_grad() {
+  if (!requires_grad()) throw GradError("[retain_grad] expected a tensor with a graph, got one without");
+  if (impl_->node) impl_->node->retained = impl_;
+}
+
+void Tensor::register_hook(GradHook hook) {
+  if (!requires_grad()) throw GradError("[register_hook] expected a tensor with a graph, got one without");
+  (impl_->node ? impl_->node->hooks : impl_->hooks).push_back(std::move(hook));
+}
+
 }  // namespace evenkeel

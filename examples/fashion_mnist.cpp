@@ -36,22 +36,23 @@ struct Options {
   std::string file(const std::string& name) const { return out + "/" + name; }
 };
 
+/// A convolution in front of a norm.
+nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, ek::Rng& rng) {
+  return {{.in_channels = in,
+           .out_channels = out,
+           .kernel_size = kernel,
+           .stride = stride,
+           .padding = kernel / 2,
+           .bias = false},
+          rng};
+}
+
 /// conv3×3 → norm → ReLU → conv3×3 → norm, plus a 1×1 shortcut (arXiv 1512.03385).
 struct Block : nn::Module {
   Block(std::int64_t in, std::int64_t out, std::int64_t stride, ek::Rng& rng)
-      : conv1(add("conv1", nn::Conv2d({.in_channels = in,
-                                       .out_channels = out,
-                                       .kernel_size = 3,
-                                       .stride = stride,
-                                       .padding = 1,
-                                       .bias = false},
-                                      rng))),
+      : conv1(add("conv1", conv(in, out, 3, stride, rng))),
         norm1(add("norm1", nn::BatchNorm2d({.num_features = out}))),
-        conv2(
-            add("conv2",
-                nn::Conv2d(
-                    {.in_channels = out, .out_channels = out, .kernel_size = 3, .padding = 1, .bias = false},
-                    rng))),
+        conv2(add("conv2", conv(out, out, 3, 1, rng))),
         norm2(add("norm2", nn::BatchNorm2d({.num_features = out}))),
         shortcut(add(
             "shortcut",
@@ -71,13 +72,7 @@ struct Block : nn::Module {
 /// [N, 1, 28, 28] -> [N, 10].
 struct Net : nn::Module {
   Net(std::int64_t width, ek::Rng& rng)
-      : stem(add("stem", nn::Conv2d({.in_channels = 1,
-                                     .out_channels = width,
-                                     .kernel_size = 5,
-                                     .stride = 2,
-                                     .padding = 2,
-                                     .bias = false},
-                                    rng))),
+      : stem(add("stem", conv(1, width, 5, 2, rng))),
         norm(add("norm", nn::BatchNorm2d({.num_features = width}))),
         block1(add("block1", Block(width, width, 1, rng))),
         block2(add("block2", Block(width, 2 * width, 2, rng))),
@@ -192,19 +187,22 @@ class Run {
     if (!options_.load.empty()) ek::io::load_weights(options_.load, net_);
     if (options_.resume) resume();
     metrics_ = std::make_unique<report::JsonLines>(options_.file("metrics.jsonl"), options_.resume);
+    Tally test;
+    if (train_.epoch() == options_.epochs) test = evaluate();
     while (train_.epoch() < options_.epochs) {
       if (!train_epoch()) {
         save();
         fmt::print("stopped after step {}; --resume goes on from there\n", schedule_.steps());
         return 0;
       }
-      finish_epoch();
+      test = evaluate();
+      finish_epoch(test);
       save();
     }
     draw();
     fmt::print("{}: metrics.jsonl, curves.svg, confusion.svg, checkpoint.h5; weights in {}\n", options_.out,
                weights_file());
-    fmt::print("test accuracy: {:.4f}\n", evaluate().accuracy());
+    fmt::print("test accuracy: {:.4f}\n", test.accuracy());
     return 0;
   }
 
@@ -250,8 +248,7 @@ class Run {
         fmt::format("[fashion_mnist] expected a finite loss, got none at step {}", schedule_.steps()));
   }
 
-  void finish_epoch() {
-    const Tally test = evaluate();
+  void finish_epoch(const Tally& test) {
     fmt::print("epoch {}/{}  train loss {:.4f} accuracy {:.4f}  test loss {:.4f} accuracy {:.4f}  {:.1f} s\n",
                train_.epoch(), options_.epochs, epoch_tally_.mean_loss(), epoch_tally_.accuracy(),
                test.mean_loss(), test.accuracy(), now() - epoch_start_);
