@@ -61,16 +61,19 @@ double Axis::position(double value) const {
 
 void Axis::place_linear_ticks(int count) {
   const double rough = (high_ - low_) / std::max(count, 1);
-  const double magnitude = std::pow(10.0, std::floor(std::log10(rough)));
-  double step = 10 * magnitude;
-  for (const double multiple : {1.0, 2.0, 2.5, 5.0}) {
-    if (multiple * magnitude >= rough * 0.999) {
-      step = multiple * magnitude;
-      break;
-    }
-  }
-  for (double i = std::ceil(low_ / step - 1e-9); i * step <= high_ + step * 1e-9; ++i)
-    ticks_.push_back({i * step, linear_label(i * step, step, std::max(std::abs(low_), std::abs(high_)))});
+  const auto round_step = [](int i) {
+    constexpr double kMultiples[] = {1, 2, 2.5, 5};
+    const int decade = i >= 0 ? i / 4 : -((3 - i) / 4);
+    return kMultiples[i - 4 * decade] * std::pow(10.0, decade);
+  };
+  int i = 4 * static_cast<int>(std::floor(std::log10(rough)));
+  while (round_step(i) < rough * 0.999) ++i;
+  const auto first = [&] { return std::ceil(low_ / round_step(i) - 1e-9); };
+  const auto last = [&] { return std::floor(high_ / round_step(i) + 1e-9); };
+  while (last() < first() + 1) --i;  // one label alone gives no scale
+  const double step = round_step(i);
+  for (double k = first(); k <= last(); ++k)
+    ticks_.push_back({k * step, linear_label(k * step, step, std::max(std::abs(low_), std::abs(high_)))});
 }
 
 void Axis::place_log_ticks(int count) {

@@ -24,6 +24,11 @@ BOOST_AUTO_TEST_CASE(linear_ticks_are_round_and_carry_the_decimals_of_their_step
   BOOST_TEST(labels(Axis(-30, 30, Scale::linear, 3)) == "-20 0 20");
 }
 
+BOOST_AUTO_TEST_CASE(a_linear_axis_has_two_labels_however_little_room_there_is) {
+  BOOST_TEST(labels(Axis(-1.3, 1.4, Scale::linear, 1)) == "-1 0 1");
+  BOOST_TEST(labels(Axis(0.31, 0.38, Scale::linear, 1)) == "0.325 0.350 0.375");
+}
+
 BOOST_AUTO_TEST_CASE(large_and_small_numbers_are_short) {
   BOOST_TEST(labels(Axis(0, 20000, Scale::linear, 4)) == "0 5k 10k 15k 20k");
   BOOST_TEST(labels(Axis(0, 3e6, Scale::linear, 6)) == "0 0.5M 1.0M 1.5M 2.0M 2.5M 3.0M");
