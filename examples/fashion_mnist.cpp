@@ -20,6 +20,7 @@ namespace {
 
 const std::vector<std::string> kClasses = {"T-shirt", "trouser", "pullover", "dress", "coat",
                                            "sandal",  "shirt",   "sneaker",  "bag",   "boot"};
+constexpr double kMean = 0.2860, kDeviation = 0.3530;  // of the training images, scaled to 0 … 1
 
 struct Options {
   std::string data = "/usr/share/datasets/fashion-mnist";
@@ -112,20 +113,29 @@ ek::io::TensorDataset read_part(const Options& options, const std::string& part)
   const ek::Tensor labels = ek::io::read_idx(start + "-labels-idx1-ubyte.gz", ek::DType::i64);
   if (images.rank() != 3)
     throw ek::ShapeError("[fashion_mnist] expected images [N, 28, 28], got " + images.shape().str());
-  constexpr double kMean = 0.2860, kDeviation = 0.3530;  // of the training images, scaled to 0 … 1
   images = ek::affine(images, 1 / (255 * kDeviation), -kMean / kDeviation);
   return ek::io::TensorDataset(ek::reshape(images, {images.dim(0), 1, images.dim(1), images.dim(2)}), labels);
 }
 
-/// A copy of images [N, 1, H, W], each mirrored left to right with probability 1/2.
-ek::Tensor mirror_some(const ek::Tensor& images, ek::Rng& rng) {
+/// A copy of images [N, 1, H, W], each mirrored left to right with probability 1/2 and moved by up to
+/// `reach` cells either way along both axes; black comes in.
+ek::Tensor vary(const ek::Tensor& images, std::int64_t reach, ek::Rng& rng) {
   ek::Tensor result = images.clone();
-  const std::int64_t width = images.dim(3), size = images.dim(2) * width;
-  float* const pixels = result.mutable_data<float>();
+  const std::int64_t height = images.dim(2), width = images.dim(3);
+  const auto random_move = [&] {
+    return reach == 0 ? 0 : static_cast<std::int64_t>(rng.below(2 * reach + 1)) - reach;
+  };
   for (std::int64_t i = 0; i < images.dim(0); ++i) {
-    if (rng.below(2) == 0) continue;
-    for (float* row = pixels + i * size; row < pixels + (i + 1) * size; row += width)
-      std::reverse(row, row + width);
+    const bool mirrored = rng.below(2) == 1;
+    const std::int64_t down = random_move(), right = random_move();
+    const float* from = images.data<float>() + i * height * width;
+    float* to = result.mutable_data<float>() + i * height * width;
+    for (std::int64_t y = 0; y < height; ++y)
+      for (std::int64_t x = 0; x < width; ++x) {
+        const std::int64_t row = y - down, column = (mirrored ? width - 1 - x : x) - right;
+        const bool inside = row >= 0 && row < height && column >= 0 && column < width;
+        *to++ = inside ? from[row * width + column] : static_cast<float>(-kMean / kDeviation);
+      }
   }
   return result;
 }
@@ -214,8 +224,9 @@ class Run {
     report::Progress progress({.label = fmt::format("epoch {}/{}", train_.epoch() + 1, options_.epochs),
                                .total = train_.size(),
                                .initial = train_.position()});
+    const std::int64_t reach = options_.epochs > 5 ? 2 : 0;  // a few passes do not overfit
     for (const auto& [images, labels] : train_) {
-      step(mirror_some(images, rng_), labels);
+      step(vary(images, reach, rng_), labels);
       progress.update(train_.position(), fmt::format("loss {:.3f}", epoch_tally_.mean_loss()));
       if (interrupted) return false;
     }

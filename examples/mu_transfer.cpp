@@ -42,7 +42,9 @@ struct Standard {
   using Readout = ek::nn::Linear;
   using ConvOptions = ek::nn::ConvOptions;
 
-  static ek::Tensor relu(const ek::Tensor& x) { return ek::relu(x); }
+  static ek::Tensor normed_relu(const ek::Tensor& x) {
+    return ek::relu(ek::rms_norm(x, x.shape().slice(1, x.rank())));
+  }
   static ek::Tensor loss(const ek::Tensor& x, const ek::Tensor& labels) {
     return ek::cross_entropy(x, labels);
   }
@@ -56,7 +58,9 @@ struct UnitScaled {
   using Readout = us::LinearReadout;
   using ConvOptions = us::ConvOptions;
 
-  static ek::Tensor relu(const ek::Tensor& x) { return us::relu(x); }
+  static ek::Tensor normed_relu(const ek::Tensor& x) {
+    return us::relu(us::rms_norm(x, x.shape().slice(1, x.rank())));
+  }
   static ek::Tensor loss(const ek::Tensor& x, const ek::Tensor& labels) {
     return us::cross_entropy(x, labels);
   }
@@ -66,7 +70,7 @@ struct UnitScaled {
   }
 };
 
-/// Convolutions with ReLU behind each, and a readout of all channels at all places.
+/// Convolutions with RMS norm and ReLU behind each, and a readout of all channels at all places.
 template <class Family>
 struct Net : ek::nn::Module {
   Net(const Task& task, std::int64_t width, ek::Rng& rng) {
@@ -91,7 +95,7 @@ struct Net : ek::nn::Module {
 
   ek::Tensor forward(const ek::Tensor& inputs) override {
     ek::Tensor x = inputs;
-    for (auto* conv : convs) x = Family::relu((*conv)(x));
+    for (auto* conv : convs) x = Family::normed_relu((*conv)(x));
     return (*readout)(ek::flatten(x, 1));
   }
 
@@ -155,7 +159,7 @@ Task load_images(const std::string& folder) {
           .classes = 10,
           .strides = {2, 2, 2},
           .batch = 32,
-          .steps = 200};
+          .steps = 300};
 }
 
 /// Splice junctions: 60 bases of two bits each; the window's middle is a donor, an acceptor or neither.
@@ -184,7 +188,7 @@ Task load_sequences(const std::string& folder) {
           .classes = kClasses,
           .strides = {2, 2, 1, 1},
           .batch = 32,
-          .steps = 190};
+          .steps = 300};
 }
 
 std::vector<double> powers_of_two(int first, int last) {
@@ -217,10 +221,10 @@ void compare(const Task& task, const Plan& plan, const std::string& file_name) {
         return run.family == kStandard ? train<Standard<D>>(task, run) : train<UnitScaled<D>>(task, run);
       },
       {.path = base + ".jsonl",
-       .setup = fmt::format(
-           "{}, convolutions of strides {}, ReLU, a readout of all places, Adam, {} steps of {}, a tenth "
-           "warm-up, then cosine; loss over {} of the training samples after the last step",
-           task.name, fmt::join(task.strides, " "), task.steps, task.batch, kJudged)});
+       .setup = fmt::format("{}, convolutions of strides {}, RMS norm and ReLU, a readout of all places, "
+                            "Adam, {} steps of {}, a tenth "
+                            "warm-up, then cosine; loss over {} of the training samples after the last step",
+                            task.name, fmt::join(task.strides, " "), task.steps, task.batch, kJudged)});
   std::ofstream(base + ".svg") << an::sweep_svg(results);
 
   const std::int64_t narrow = plan.widths.front(), wide = plan.widths.back();
