@@ -14,6 +14,7 @@ namespace evenkeel::kernels::vmath {
 inline double exp(double x) { return std::exp(x); }
 inline double exp_of_negative(double x) { return std::exp(x); }
 inline double log(double x) { return std::log(x); }
+inline double log1p_of_unit(double x) { return std::log1p(x); }
 inline double tanh(double x) { return std::tanh(x); }
 inline double erf(double x) { return std::erf(x); }
 inline double sigmoid(double x) {
@@ -84,26 +85,39 @@ inline float exp_of_negative(float x) {
   return x < kLeast ? 0.0f : value;
 }
 
-/// x = 2^n (1 + r) with sqrt(1/2) <= 1 + r < sqrt(2); coefficients of Cephes' logf.
-inline float log(float x) {
+namespace detail {
+
+/// log(2^n (1 + r)) for sqrt(1/2) <= 1 + r <= sqrt(2); coefficients of Cephes' logf.
+inline float log_of_parts(float n, float r) {
   constexpr float kTail[] = {3.3333331174e-1f,  -2.4999993993e-1f, 2.0000714765e-1f,
                              -1.6668057665e-1f, 1.4249322787e-1f,  -1.2420140846e-1f,
                              1.1676998740e-1f,  -1.1514610310e-1f, 7.0376836292e-2f};
+  const float square = r * r;
+  float value = r * square * polynomial(kTail, r);
+  value += n * -2.12194440e-4f;
+  value -= 0.5f * square;
+  return r + value + n * 0.693359375f;
+}
+
+}  // namespace detail
+
+inline float log(float x) {
   const bool tiny = x < std::numeric_limits<float>::min();
   const float scaled = tiny ? x * 8388608.0f : x;
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(scaled);
   const std::int32_t power = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;  // the bits of sqrt(1/2)
   const float r = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(power) << 23)) - 1.0f;
-  const float n = static_cast<float>(power) - (tiny ? 23.0f : 0.0f);
-  const float square = r * r;
-  float value = r * square * detail::polynomial(kTail, r);
-  value += n * -2.12194440e-4f;
-  value -= 0.5f * square;
-  value = r + value + n * 0.693359375f;
+  float value = detail::log_of_parts(static_cast<float>(power) - (tiny ? 23.0f : 0.0f), r);
   value = x > 0.0f ? value
                    : (x == 0.0f ? -std::numeric_limits<float>::infinity()
                                 : std::numeric_limits<float>::quiet_NaN());
   return x == std::numeric_limits<float>::infinity() ? x : value;
+}
+
+/// log(1 + x) for 0 <= x <= 1.
+inline float log1p_of_unit(float x) {
+  const bool large = x > std::numbers::sqrt2_v<float> - 1;
+  return detail::log_of_parts(large ? 1.0f : 0.0f, large ? 0.5f * x - 0.5f : x);
 }
 
 inline float sigmoid(float x) {

@@ -67,12 +67,10 @@ struct Huber {
   Tensor slope_t(const Tensor& x, const Tensor& t, const Tensor& w) const { return -slope_x(x, t, w); }
 };
 
-/// log(1 + exp(x)).
+/// log(1 + exp(x)); inline, since a call keeps a loop from being vectorised.
 template <class T>
-T softplus(T x) {
-  const T tail = vmath::exp_of_negative(-std::abs(x)), rounded = 1 + tail;
-  // The factor undoes the rounding of 1 + tail (Kahan).
-  return (x > 0 ? x : T(0)) + (rounded == 1 ? tail : vmath::log(rounded) * (tail / (rounded - 1)));
+inline T softplus(T x) {
+  return (x > 0 ? x : T(0)) + vmath::log1p_of_unit(vmath::exp_of_negative(-std::abs(x)));
 }
 
 struct BceWithLogits {
@@ -89,6 +87,15 @@ struct BceWithLogits {
   }
 };
 
+/// Calls f with a function of the index: the element of `values` (T) there, or `constant` if undefined.
+template <class T, class F>
+void with_elements(const Tensor& values, T constant, F&& f) {
+  if (values.defined())
+    f([all = values.data<T>()](std::int64_t i) { return all[i]; });
+  else
+    f([=](std::int64_t) { return constant; });
+}
+
 template <class Op>
 Tensor pointwise(const Op& op, const Tensor& x, const Tensor& target, const Tensor& weight,
                  Reduction reduction) {
@@ -100,13 +107,15 @@ Tensor pointwise(const Op& op, const Tensor& x, const Tensor& target, const Tens
   const bool each = reduction == Reduction::none;
   Tensor out = Tensor::empty(each ? x.shape() : Shape(), x.dtype());
   detail::dispatch_floating(Op::name, x.dtype(), [&]<class T>() {
-    const T *in = x.data<T>(), *to = target.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
-    const auto loss = [=](std::int64_t i) { return static_cast<T>(op.f(in[i], to[i], w ? w[i] : T(1))); };
+    const T *in = x.data<T>(), *to = target.data<T>();
     T* y = out.mutable_data<T>();
-    if (each)
-      kernels::map(x.numel(), [=](std::int64_t i) { y[i] = loss(i); });
-    else
-      *y = static_cast<T>(factor * detail::sum_of<T>(x.numel(), loss));
+    with_elements(weight, T(1), [&](auto w) {
+      const auto loss = [=](std::int64_t i) { return static_cast<T>(op.f(in[i], to[i], w(i))); };
+      if (each)
+        kernels::map(x.numel(), [=](std::int64_t i) { y[i] = loss(i); });
+      else
+        *y = static_cast<T>(factor * detail::sum_of<T>(x.numel(), loss));
+    });
   });
   return record(
       Op::name, {x, target}, out,
@@ -120,12 +129,18 @@ Tensor pointwise(const Op& op, const Tensor& x, const Tensor& target, const Tens
         }
         const auto write = [&]<class T>(std::size_t wanted, auto slope) {
           auto [gradient, beta] = grads.into(wanted);
-          const T *a = in.data<T>(), *b = to.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
-          const T *g = gy.data<T>(), scale = static_cast<T>(factor);
+          const T *a = in.data<T>(), *b = to.data<T>(), scale = static_cast<T>(factor);
           T* values = gradient.template mutable_data<T>();
-          kernels::map(in.numel(), [=, add = beta != 0](std::int64_t i) {
-            const T value = scale * g[each ? i : 0] * static_cast<T>(slope(a[i], b[i], w ? w[i] : T(1)));
-            values[i] = add ? values[i] + value : value;
+          with_elements(weight, T(1), [&, add = beta != 0](auto w) {
+            with_elements(each ? gy : Tensor(), each ? T(0) : gy.data<T>()[0], [&](auto g) {
+              const auto value = [=](std::int64_t i) {
+                return scale * g(i) * static_cast<T>(slope(a[i], b[i], w(i)));
+              };
+              if (add)
+                kernels::map(in.numel(), [=](std::int64_t i) { values[i] += value(i); });
+              else
+                kernels::map(in.numel(), [=](std::int64_t i) { values[i] = value(i); });
+            });
           });
         };
         detail::dispatch_floating(Op::name, gy.dtype(), [&]<class T>() {

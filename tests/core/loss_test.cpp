@@ -3,10 +3,12 @@
 
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/core/random.h>
 
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <limits>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -99,6 +101,48 @@ BOOST_AUTO_TEST_CASE(losses_of_large_logits_are_finite) {
 BOOST_AUTO_TEST_CASE(a_small_loss_keeps_its_digits) {
   const float loss = bce_with_logits(Tensor::from({20.f}, {1}), Tensor::ones({1})).data<float>()[0];
   BOOST_TEST(loss == std::log1p(std::exp(-20.f)), boost::test_tools::tolerance(1e-5f));
+}
+
+BOOST_AUTO_TEST_CASE(f32_losses_and_gradients_are_those_of_f64) {
+  Rng rng(3);
+  const auto check = [&](auto loss, const Shape& shape, Reduction reduction) {
+    const Tensor values = 6 * Tensor::randn(shape, rng), aims = Tensor::uniform(shape, 0, 1, rng);
+    std::vector<Tensor> results;
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      Tensor x = values.to(dtype).clone(), target = aims.to(dtype).clone();
+      x.set_requires_grad();
+      target.set_requires_grad();
+      const Tensor y = loss(x, target, reduction);
+      sum(y * (reduction == Reduction::none ? aims : Tensor::ones({})).to(dtype)).backward();
+      for (const Tensor& result : {y.detach(), x.grad(), target.grad()}) results.push_back(result);
+    }
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::int64_t k = 0; k < results[i].numel(); ++k) {
+        const double exact = results[i + 3].data<double>()[k];
+        BOOST_REQUIRE_SMALL(double(results[i].data<float>()[k]) - exact, 1e-5 * (1 + std::abs(exact)));
+      }
+  };
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{31}, Shape{3, 47}, Shape{2, 3, 700}})
+    for (const Reduction reduction : kReductions) {
+      check([](const auto&... a) { return mse_loss(a...); }, shape, reduction);
+      check([](const auto&... a) { return l1_loss(a...); }, shape, reduction);
+      check([](const auto& x, const auto& t, Reduction r) { return huber_loss(x, t, 1.5, r); }, shape,
+            reduction);
+      for (const double weight : {1.0, 2.5})
+        check(
+            [=](const auto& x, const auto& t, Reduction r) {
+              return bce_with_logits(x, t, weight == 1 ? Tensor() : Tensor::full({}, weight, x.dtype()), r);
+            },
+            shape, reduction);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nan_logits_give_nan_and_do_not_spread) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor loss =
+      bce_with_logits(Tensor::from({nan, 1.f}, {2}), Tensor::from({0.f, 1.f}, {2}), {}, Reduction::none);
+  BOOST_TEST(std::isnan(loss.data<float>()[0]));
+  BOOST_TEST(loss.data<float>()[1] == std::log1p(std::exp(-1.f)), boost::test_tools::tolerance(1e-6f));
 }
 
 BOOST_AUTO_TEST_CASE(an_ignored_label_gets_no_gradient) {

@@ -58,6 +58,9 @@ BOOST_AUTO_TEST_CASE(f32_functions_are_within_three_ulp) {
   for (const auto& [low, high] : {std::pair{1e-40f, 1e-37f}, {1e-30f, 1.0f}, {0.5f, 2.0f}, {1.0f, 1e30f}})
     check_ulps(
         log, [](double x) { return std::log(x); }, low, high, 2);
+  for (const auto& [low, high] : {std::pair{0.0f, 1e-37f}, {1e-30f, 1e-3f}, {0.0f, 1.0f}})
+    check_ulps([](float x) { return vmath::log1p_of_unit(x); }, [](double x) { return std::log1p(x); }, low,
+               high, 2);
 }
 
 BOOST_AUTO_TEST_CASE(special_values_are_those_of_the_library) {
