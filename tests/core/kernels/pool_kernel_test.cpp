@@ -52,6 +52,9 @@ std::vector<PoolGeometry> cases(bool dilated) {
       {2, 3, {12, 9}, {3, 3}, {6, 5}, {2, 2}, {1, 1}, {1, 1}},
       {2, 40, {33, 41}, {3, 2}, {32, 20}, {1, 2}, {1, 1}, {1, 0}},
       {2, 2, {5, 300}, {2, 5}, {4, 60}, {1, 5}, {1, 1}, {0, 0}},
+      {1, 2, {131}, {4}, {32}, {4}, {1}, {0}},
+      {1, 2, {67}, {5}, {17}, {4}, {1}, {2}},
+      {2, 2, {3, 64}, {3, 3}, {1, 21}, {3, 3}, {1, 1}, {0, 0}},
       {3, 2, {4, 6, 8}, {2, 3, 2}, {2, 3, 4}, {2, 2, 2}, {1, 1, 1}, {0, 1, 0}},
   };
   if (dilated) {
@@ -118,6 +121,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(max_passes_nan_on, T, FloatTypes) {
   BOOST_CHECK(std::isnan(y[1]) && std::isnan(y[2]));
   BOOST_CHECK_EQUAL(index[2], 5);
   BOOST_CHECK_EQUAL(y[3], -1);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(max_takes_the_last_nan_and_infinities_as_they_come, T, FloatTypes) {
+  constexpr T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  for (const PoolGeometry& g : cases(true)) {
+    auto x = noise<T>(in_count(g), 1);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (i % 2 == 0) x[i] = i % 14 == 0 ? nan : i % 10 == 0 ? inf : -inf;
+    const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 0,
+                       out_plane = g.planes ? out_count(g) / g.planes : 0;
+    std::vector<std::int64_t> index(out_count(g), -1), got_index(out_count(g));
+    for_each_cell(g, [&](auto plane, auto o, auto i, auto) {
+      auto& best = index[plane * out_plane + o];
+      const T* cells = x.data() + plane * in_plane;
+      if (best < 0 || cells[i] > cells[best] || std::isnan(cells[i])) best = i;
+    });
+    auto y = garbage<T>(out_count(g)), alone = y;
+    kernels::max_pool_forward<T>(g, x.data(), y.data(), got_index.data());
+    kernels::max_pool_forward<T>(g, x.data(), alone.data(), nullptr);
+    BOOST_CHECK_EQUAL_COLLECTIONS(index.begin(), index.end(), got_index.begin(), got_index.end());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const T exact = x[std::int64_t(i) / out_plane * in_plane + index[i]];
+      BOOST_CHECK(std::isnan(exact) ? std::isnan(y[i]) && std::isnan(alone[i])
+                                    : y[i] == exact && alone[i] == exact);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(average_divides_by_the_window_or_by_its_part_inside, T, FloatTypes) {
