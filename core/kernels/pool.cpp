@@ -178,7 +178,19 @@ void adaptive_avg_pool_forward(const PoolGeometry& g, const T* x, T* y) {
 
 template <class T>
 void adaptive_avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx, T beta) {
-  average_backward(adaptive_windows(g), g.planes, gy, gx, beta);
+  const Windows windows = adaptive_windows(g);
+  if (product(windows.out) != 1) return average_backward(windows, g.planes, gy, gx, beta);
+  const std::int64_t cells = product(windows.in);
+  detail::parallel_ranges(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      const T share = gy[plane] / static_cast<T>(cells);
+      T* in = gx + plane * cells;
+      if (beta == T(0))
+        std::fill_n(in, cells, share);
+      else
+        for (std::int64_t i = 0; i < cells; ++i) in[i] += share;
+    }
+  });
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                \

@@ -22,15 +22,6 @@ struct Windows {
   std::array<std::vector<Window>, 3> axis;
   // Of the last axis; stride 0 where the windows are not evenly spaced.
   std::int64_t kernel = 0, stride = 0, dilation = 0, padding = 0;
-
-  /// Calls f(flat output index, d, h, w windows) for the cells of one plane.
-  template <class F>
-  void each(F&& f) const {
-    std::int64_t o = 0;
-    for (const Window& d : axis[0])
-      for (const Window& h : axis[1])
-        for (const Window& w : axis[2]) f(o++, d, h, w);
-  }
 };
 
 inline Windows windows_of(const PoolGeometry& g, bool count_padding) {

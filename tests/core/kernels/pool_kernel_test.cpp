@@ -195,6 +195,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(adaptive_average_covers_the_input_with_overlapping
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(adaptive_average_of_whole_planes_adds_its_gradient, T, FloatTypes) {
+  for (const std::int64_t width : {1, 7, 130}) {
+    const PoolGeometry g{2, 3, {4, width}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0}};
+    const auto x = noise<T>(in_count(g), 1), gy = noise<T>(3, 2);
+    std::vector<double> y(3), gx(x.begin(), x.end());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto plane = i / std::size_t(4 * width);
+      y[plane] += double(x[i]) / double(4 * width);
+      gx[i] += double(gy[plane]) / double(4 * width);
+    }
+    auto got = garbage<T>(3), got_gx = x;
+    kernels::adaptive_avg_pool_forward<T>(g, x.data(), got.data());
+    check_close(got, y);
+    kernels::adaptive_avg_pool_backward<T>(g, gy.data(), got_gx.data(), 1);
+    check_close(got_gx, gx);
+    for (std::size_t i = 0; i < x.size(); ++i) gx[i] -= double(x[i]);
+    got_gx = garbage<T>(in_count(g));
+    kernels::adaptive_avg_pool_backward<T>(g, gy.data(), got_gx.data(), 0);
+    check_close(got_gx, gx);
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
   for (const PoolGeometry& g : cases(false)) {
     const auto x = noise<T>(in_count(g), 1), gy = noise<T>(out_count(g), 2);
