@@ -1,9 +1,8 @@
 #include <evenkeel/core/kernels/conv_depthwise.h>
+#include <evenkeel/core/kernels/conv_depthwise_plane.h>
+#include <evenkeel/core/kernels/conv_depthwise_share.h>
 #include <evenkeel/core/kernels/conv_tile.h>
-#include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/simd.h>
-#include <evenkeel/core/parallel.h>
-#include <evenkeel/core/storage.h>
 
 #include <algorithm>
 #include <array>
@@ -12,9 +11,6 @@
 namespace evenkeel::kernels {
 
 namespace {
-
-constexpr std::int64_t kWorthAPiece = 1 << 18;
-constexpr std::int64_t kWantedPieces = 16;
 
 /// A tap of the last axis: results q of a phase read cell q * step + shift.
 struct Tap {
@@ -177,8 +173,7 @@ void run_planes(const Plan<T>& plan, const ConvGeometry& g, const T* source, con
                 T beta, T* target) {
   constexpr int kTogether = 4;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const std::int64_t work = product(plan.target) * taps / kPhases;
-  const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
+  const std::int64_t grain = depthwise_grain(product(plan.target) * taps / kPhases);
   detail::parallel_ranges(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const std::int64_t channel = plane % g.groups;
@@ -271,6 +266,7 @@ bool conv_is_depthwise(const ConvGeometry& g) {
 
 template <class T>
 void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if (depthwise_by_planes<T>(g)) return depthwise_planes_forward(g, x, w, bias, y);
   const Plan<T> plan(g, false);
   if (plan.step == 1)
     run_planes<T, 1, 1>(plan, g, x, w, bias, T(0), y);
@@ -280,6 +276,7 @@ void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const
 
 template <class T>
 void conv_depthwise_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  if (depthwise_by_planes<T>(g)) return depthwise_planes_input_grad(g, gy, w, gx, beta);
   const Plan<T> plan(g, true);
   if (plan.phases == 1)
     run_planes<T, 1, 1>(plan, g, gy, w, nullptr, beta, gx);
@@ -289,40 +286,22 @@ void conv_depthwise_input_grad(const ConvGeometry& g, const T* gy, const T* w, T
 
 template <class T>
 void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
-  constexpr int kLanes = Simd<T>::kLanes;
+  if (depthwise_by_planes<T>(g)) return depthwise_planes_weight_grad(g, x, gy, gw, beta);
   const Plan<T> plan(g, false);
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   std::vector<std::vector<Meeting>> meetings(static_cast<std::size_t>(taps / plan.kernel));
   for (std::int64_t row = 0; row < plan.rows(); ++row)
     for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
       meetings[plan.lines[i].tap].push_back({row * plan.target[2], plan.lines[i].source});
-  const std::int64_t cuts =
-      std::clamp<std::int64_t>(std::min(kWantedPieces / g.groups, g.batch), 1, kWantedPieces);
-  detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * taps));
-  const std::int64_t work = g.batch / cuts * product(plan.target) * taps;
-  const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
-  detail::parallel_ranges(cuts * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
-    detail::Workspace<T> sums(static_cast<std::size_t>(taps * kLanes));
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t channel = i % g.groups, cut = i / g.groups;
-      std::fill_n(sums.data(), taps * kLanes, T(0));
-      for (std::int64_t image = g.batch * cut / cuts; image < g.batch * (cut + 1) / cuts; ++image) {
-        const std::int64_t plane = image * g.groups + channel;
-        const T* from = x + plane * product(plan.source);
-        const T* gradient = gy + plane * product(plan.target);
+  depthwise_weight_sums(
+      g,
+      [&](const T* plane, const T* gradient, T* sums) {
         if (plan.step == 1)
-          weight_plane<T, 1>(plan, meetings, from, gradient, sums.data());
+          weight_plane<T, 1>(plan, meetings, plane, gradient, sums);
         else
-          weight_plane<T, 2>(plan, meetings, from, gradient, sums.data());
-      }
-      for (std::int64_t tap = 0; tap < taps; ++tap) {
-        T total = 0;
-        for (int lane = 0; lane < kLanes; ++lane) total += sums.data()[tap * kLanes + lane];
-        partial.data()[i * taps + tap] = total;
-      }
-    }
-  });
-  sum_axis(1, cuts, g.groups * taps, T(1), partial.data(), beta, gw);
+          weight_plane<T, 2>(plan, meetings, plane, gradient, sums);
+      },
+      x, gy, gw, beta);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                \
