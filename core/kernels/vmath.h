@@ -47,23 +47,32 @@ inline float polynomial(const float (&c)[kCount], float x) {
 
 namespace detail {
 
-/// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r by a minimax fit: for x in [-104, 89].
+/// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r by a minimax fit: for x in [-106, 89].
 struct Exponent {
   explicit Exponent(float x) {
     constexpr float kLog2e = 1.44269504088896341f;
     constexpr float kLn2High = 0.693359375f;
     constexpr float kLn2Low = -2.12194440e-4f;
-    constexpr float kFit[] = {1.0f,          1.0f,           0.49999994f,   0.166665196f,
-                              0.0416683927f, 0.00836875569f, 0.00138144591f};
     const float shifted = x * kLog2e + kRound;
     const float n = shifted - kRound;
     bits = std::bit_cast<std::int32_t>(shifted);
-    of_rest = polynomial(kFit, (x - n * kLn2High) - n * kLn2Low);
+    rest = (x - n * kLn2High) - n * kLn2Low;
+  }
+  float of_rest() const { return rest_minus_1() + 1.0f; }
+  float rest_minus_1() const {
+    constexpr float kFit[] = {1.0f, 0.49999994f, 0.166665196f, 0.0416683927f, 0.00836875569f, 0.00138144591f};
+    return rest * polynomial(kFit, rest);
   }
   static constexpr float kRound = 12582912.0f;  ///< adding 1.5 * 2^23 rounds to an integer in the low bits
   std::int32_t bits;                            ///< n + those of kRound
-  float of_rest;
+  float rest;
 };
+
+/// 2^32 e^x for -106 <= x <= 0, a normal number.
+inline float exp_lifted(float x) {
+  const Exponent e(x);
+  return e.of_rest() * std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(0x1p32f));
+}
 
 }  // namespace detail
 
@@ -73,7 +82,7 @@ inline float exp(float x) {
   const detail::Exponent e(x);
   const std::int32_t n = e.bits - std::bit_cast<std::int32_t>(detail::Exponent::kRound);
   const std::int32_t half = n >> 1;  // in two steps: the result may be subnormal or infinite
-  return e.of_rest * detail::power_of_two(half) * detail::power_of_two(n - half);
+  return e.of_rest() * detail::power_of_two(half) * detail::power_of_two(n - half);
 }
 
 /// e^x for x <= 0; 0 where that is no normal number.
@@ -81,7 +90,7 @@ inline float exp_of_negative(float x) {
   constexpr float kLeast = -87.33f;
   const detail::Exponent e(x < kLeast ? kLeast : x);
   // The shift leaves n alone of the bits.
-  const float value = e.of_rest * std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(1.0f));
+  const float value = e.of_rest() * std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(1.0f));
   return x < kLeast ? 0.0f : value;
 }
 
@@ -126,16 +135,13 @@ inline float sigmoid(float x) {
   return x < 0.0f ? e * large : large;
 }
 
-/// Odd polynomial (Cephes' tanhf) near 0, (1 - e^-2|x|) / (1 + e^-2|x|) beyond.
+/// (1 - e^-2|x|) / (1 + e^-2|x|), by t = e^-2|x| - 1, which keeps its digits near 0.
 inline float tanh(float x) {
-  constexpr float kOdd[] = {-3.33332819422e-1f, 1.33314422036e-1f, -5.37397155531e-2f, 2.06390887954e-2f,
-                            -5.70498872745e-3f};
   const float size = std::fabs(x);
-  const float square = x * x;
-  const float near = x + x * square * detail::polynomial(kOdd, square);
-  const float e = exp_of_negative(-2.0f * size);
-  const float far = (1.0f - e) / (1.0f + e);
-  return size < 0.625f ? near : std::copysign(far, x);
+  const detail::Exponent e(-2.0f * (size > 9.5f ? 9.5f : size));
+  const float power = std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(1.0f));
+  const float t = power * e.rest_minus_1() + (power - 1.0f);
+  return std::copysign(t / (t + 2.0f), x);
 }
 
 /// Least-squares fits: erf(x) / x in x^2 below 0.875, log(1 - erf x) from there to 4, where erf rounds to 1.
@@ -165,33 +171,32 @@ inline float normal_tail_ratio(float size) {
   return t * polynomial(kTail, t);
 }
 
+/// exp(-size²/2) times 2^32, which is undone last: tails that are within the range of float where
+/// exp(-size²/2) is not any more keep their digits.
+inline float normal_factor(float size) { return exp_lifted(-0.5f * size * size); }
+inline constexpr float kUnlift = 0x1p-32f;
+
 inline float normal_size(float x) { return std::fabs(x) > 14.5f ? 14.5f : std::fabs(x); }
 
 }  // namespace detail
 
 inline float normal_cdf(float x) {
   const float size = detail::normal_size(x);
-  const float tail = detail::normal_tail_ratio(size) * exp_of_negative(-0.5f * size * size);
-  const float value = x < 0.0f ? tail : 1.0f - tail;
-  return x != x ? x : value;
+  const float tail = detail::normal_tail_ratio(size) * detail::normal_factor(size) * detail::kUnlift;
+  return x < 0.0f ? tail : 1.0f - tail;
 }
-
-// The tails of x·Φ(x) and of its slope are within the range of float where Φ(x) is not any more: the factor
-// exp(-x²/2) comes last.
 
 inline float gelu(float x) {
   const float size = detail::normal_size(x);
-  const float tail = size * detail::normal_tail_ratio(size) * exp_of_negative(-0.5f * size * size);
-  const float value = x < 0.0f ? -tail : x - tail;
-  return x != x ? x : value;
+  const float tail = size * detail::normal_tail_ratio(size) * detail::normal_factor(size) * detail::kUnlift;
+  return (x < 0.0f ? 0.0f : x) - tail;
 }
 
 inline float gelu_slope(float x) {
   const float size = detail::normal_size(x);
-  const float tail =
-      (detail::normal_tail_ratio(size) - size * static_cast<float>(kNormalPeak)) * exp(-0.5f * size * size);
-  const float value = x < 0.0f ? tail : 1.0f - tail;
-  return x != x ? x : value;
+  const float ratio = detail::normal_tail_ratio(size) - size * static_cast<float>(kNormalPeak);
+  const float tail = ratio * detail::normal_factor(size) * detail::kUnlift;
+  return x < 0.0f ? tail : 1.0f - tail;
 }
 
 }  // namespace evenkeel::kernels::vmath

@@ -73,6 +73,9 @@ BOOST_AUTO_TEST_CASE(special_values_are_those_of_the_library) {
       BOOST_CHECK_LE(ulps(vmath::tanh(x), std::tanh(double(x))), 2);
       BOOST_CHECK_LE(ulps(vmath::erf(x), std::erf(double(x))), 2);
       BOOST_CHECK_LE(ulps(vmath::sigmoid(x), 1 / (1 + std::exp(-double(x)))), 2);
+      BOOST_CHECK_LE(ulps(vmath::normal_cdf(x), vmath::normal_cdf(double(x))), 2);
+      if (!std::isinf(x)) BOOST_CHECK_LE(ulps(vmath::gelu(x), vmath::gelu(double(x))), 2);
+      if (!std::isinf(x)) BOOST_CHECK_LE(ulps(vmath::gelu_slope(x), vmath::gelu_slope(double(x))), 2);
       if (!(x > 0)) BOOST_CHECK_LE(ulps(vmath::exp_of_negative(x), std::exp(double(x))), 2);
     }
   }
