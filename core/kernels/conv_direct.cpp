@@ -19,12 +19,6 @@ constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing
 constexpr std::int64_t kWantedPieces =
     8;  ///< tiles, or row blocks of a tile, to share out: more would copy cells and read weights more often
 
-/// Results whose cells are start, start + step, start + 2 step … of the target, from some of the taps.
-struct Phase {
-  Sizes3 start{0, 0, 0};
-  std::vector<std::int64_t> tap;
-};
-
 /// One pass: `rows` results a group from `channels` source channels a group.
 template <class T>
 struct Pass {
@@ -175,7 +169,8 @@ class Runner {
           result_ld_(runner.result_lanes()),
           cells_(static_cast<std::size_t>(runner.plan_.size(runner.block_channels_))),
           results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_ + kLanes)
-                                   : 0) {}
+                                   : 0),
+          panel_(micro::worth_a_panel(r_.blocks_.count) ? runner.block_channels_ * runner.most_taps() : 0) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -208,21 +203,28 @@ class Runner {
       const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
       const T* bias = c == 0 && p_.bias != nullptr ? p_.bias + group * p_.rows : nullptr;
       const auto vectors = static_cast<std::int64_t>(lanes_.size());
-      const std::int64_t together = micro::vectors_together(
-          channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T)), vectors,
-          micro::vectors_for(static_cast<int>(ceil_div(p_.rows, r_.blocks_.count))));
-      for (std::int64_t v = 0; v < vectors; v += together)
+      const bool gathered = micro::worth_a_panel(last - first);
+      const std::int64_t together =
+          gathered ? micro::kPanelVectors
+                   : micro::vectors_together(
+                         channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(T)), vectors,
+                         micro::vectors_for(static_cast<int>(ceil_div(p_.rows, r_.blocks_.count))));
+      for (std::int64_t v = 0; v < vectors; v += together) {
+        const std::int64_t count = std::min(together, vectors - v);
+        if (gathered)
+          panel_.gather(channels * taps, offsets, cells_.data(), &lanes_[v], static_cast<int>(count));
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);
           const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
-          const T* weights = r_.packed(phase, group, c, row, channels);
-          const std::int64_t end = std::min(v + together, vectors);
           const auto at_once = std::min<std::int64_t>(micro::vectors_for(height), together);
-          for (std::int64_t j = v; j < end; j += at_once)
-            micro::output_block<T>(height, static_cast<int>(std::min(at_once, end - j)))(
-                channels * taps, weights, offsets, cells_.data(), &lanes_[j], to + row * ld, ld,
+          for (std::int64_t j = 0; j < count; j += at_once)
+            micro::output_block<T>(height, static_cast<int>(std::min(at_once, count - j)))(
+                channels * taps, r_.packed(phase, group, c, row, channels),
+                gathered ? panel_.offset() : offsets, gathered ? panel_.cells() : cells_.data(),
+                gathered ? panel_.lanes() : &lanes_[v + j], to + row * ld, ld,
                 bias != nullptr ? bias + row : nullptr, add);
         }
+      }
     }
 
     void list_lanes(const Tile& t) {
@@ -278,6 +280,7 @@ class Runner {
     std::int64_t result_ld_;
     detail::Workspace<T> cells_;
     detail::Workspace<T> results_;
+    micro::Panel<T> panel_;
     std::vector<micro::Lanes> lanes_;
     std::int64_t listed_tile_ = -1;
   };
@@ -291,36 +294,6 @@ class Runner {
   std::vector<std::int64_t> first_tap_;
   std::vector<std::int32_t> offsets_;
 };
-
-/// x -> y turned round: gx cell q * stride + start reads gy[q + (start + padding - k * dilation) / stride]
-/// for the taps k where that divides. Each tap belongs to the phase of one start.
-Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& phases) {
-  const Sizes3 in = as_volume(g.rank, g.in, 1), kernel = as_volume(g.rank, g.kernel, 1);
-  const Sizes3 stride = as_volume(g.rank, g.stride, 1), dilation = as_volume(g.rank, g.dilation, 1);
-  const Sizes3 padding = as_volume(g.rank, g.padding, 0);
-  Correlation c{as_volume(g.rank, g.out, 1), {}, {1, 1, 1}, {}};
-  std::array<std::vector<std::int64_t>, 3> starts;  // of each tap
-  for (int a = 0; a < 3; ++a) {
-    c.out[a] = ceil_div(in[a], stride[a]);
-    for (std::int64_t k = 0; k < kernel[a]; ++k) {
-      const std::int64_t at = k * dilation[a] - padding[a];
-      const std::int64_t start = (at % stride[a] + stride[a]) % stride[a];
-      starts[a].push_back(start);
-      c.at[a].push_back((start - at) / stride[a]);
-    }
-  }
-  for (std::int64_t d = 0; d < std::min(stride[0], in[0]); ++d)
-    for (std::int64_t h = 0; h < std::min(stride[1], in[1]); ++h)
-      for (std::int64_t w = 0; w < std::min(stride[2], in[2]); ++w) {
-        Phase phase{{d, h, w}, {}};
-        for (std::int64_t tap = 0; tap < product(kernel); ++tap)
-          if (starts[0][tap / (kernel[1] * kernel[2])] == d && starts[1][tap / kernel[2] % kernel[1]] == h &&
-              starts[2][tap % kernel[2]] == w)
-            phase.tap.push_back(tap);
-        phases.push_back(phase);
-      }
-  return c;
-}
 
 }  // namespace
 

@@ -19,6 +19,10 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   std::int64_t at[kVectors];
   for (int v = 0; v < kVectors; ++v) at[v] = lanes[v].source - lanes[0].source;
   tile += lanes[0].source;
+  for (int v = 0; v < kVectors; ++v) {
+    const T* to = c + lanes[v].target;
+    for (int r = 0; r < kRows; ++r, to += ldc) __builtin_prefetch(to, 1);
+  }
   for (std::int64_t p = 0; p < k; ++p) {
     const T* cells = tile + offset[p];
     typename S::Vector x[kVectors];

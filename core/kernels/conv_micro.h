@@ -1,6 +1,7 @@
 #pragma once
 
 #include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/storage.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -47,6 +48,44 @@ using OutputBlock = void (*)(std::int64_t k, const T* a, const std::int32_t* off
                              const Lanes* lanes, T* c, std::int64_t ldc, const T* bias, bool accumulate);
 template <class T>
 OutputBlock<T> output_block(int rows, int vectors);
+
+inline constexpr std::int64_t kPanelVectors = 2;
+/// Whether cells are read by so many blocks that a Panel of them pays.
+inline bool worth_a_panel(std::int64_t row_blocks) { return row_blocks >= 3; }
+
+/// The cells of two vectors of outputs, one step of the sum after another: while the row blocks pass by they
+/// stay in the L1 cache, and no load crosses a cache line.
+template <class T>
+class Panel {
+ public:
+  /// For sums over up to `longest` steps.
+  explicit Panel(std::int64_t longest)
+      : cells_(static_cast<std::size_t>(longest * kPanelVectors * Simd<T>::kLanes)) {
+    for (std::int64_t p = 0; p < longest; ++p)
+      offset_.push_back(static_cast<std::int32_t>(p * kPanelVectors * Simd<T>::kLanes));
+  }
+
+  /// Copies what an output_block would read for `vectors` of `lanes`; it can then be given the three below.
+  void gather(std::int64_t k, const std::int32_t* offset, const T* tile, const Lanes* lanes, int vectors) {
+    for (int v = 0; v < vectors; ++v) lanes_[v] = {v * Simd<T>::kLanes, lanes[v].count, lanes[v].target};
+    const T* first = tile + lanes[0].source;
+    const T* second = tile + lanes[vectors - 1].source;
+    T* to = cells_.data();
+    for (std::int64_t p = 0; p < k; ++p, to += kPanelVectors * Simd<T>::kLanes) {
+      Simd<T>::store(to, Simd<T>::load(first + offset[p]));
+      Simd<T>::store(to + Simd<T>::kLanes, Simd<T>::load(second + offset[p]));
+    }
+  }
+
+  const T* cells() { return cells_.data(); }
+  const std::int32_t* offset() const { return offset_.data(); }
+  const Lanes* lanes() const { return lanes_; }
+
+ private:
+  detail::Workspace<T> cells_;
+  std::vector<std::int32_t> offset_;
+  Lanes lanes_[kPanelVectors];
+};
 
 /// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.
 struct Run {

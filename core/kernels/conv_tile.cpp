@@ -21,6 +21,34 @@ Correlation forward_correlation(const ConvGeometry& g) {
   return c;
 }
 
+Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& phases) {
+  const Sizes3 in = as_volume(g.rank, g.in, 1), kernel = as_volume(g.rank, g.kernel, 1);
+  const Sizes3 stride = as_volume(g.rank, g.stride, 1), dilation = as_volume(g.rank, g.dilation, 1);
+  const Sizes3 padding = as_volume(g.rank, g.padding, 0);
+  Correlation c{as_volume(g.rank, g.out, 1), {}, {1, 1, 1}, {}};
+  std::array<std::vector<std::int64_t>, 3> starts;  // of each tap
+  for (int a = 0; a < 3; ++a) {
+    c.out[a] = ceil_div(in[a], stride[a]);
+    for (std::int64_t k = 0; k < kernel[a]; ++k) {
+      const std::int64_t at = k * dilation[a] - padding[a];
+      const std::int64_t start = (at % stride[a] + stride[a]) % stride[a];
+      starts[a].push_back(start);
+      c.at[a].push_back((start - at) / stride[a]);
+    }
+  }
+  for (std::int64_t d = 0; d < std::min(stride[0], in[0]); ++d)
+    for (std::int64_t h = 0; h < std::min(stride[1], in[1]); ++h)
+      for (std::int64_t w = 0; w < std::min(stride[2], in[2]); ++w) {
+        Phase phase{{d, h, w}, {}};
+        for (std::int64_t tap = 0; tap < product(kernel); ++tap)
+          if (starts[0][tap / (kernel[1] * kernel[2])] == d && starts[1][tap / kernel[2] % kernel[1]] == h &&
+              starts[2][tap % kernel[2]] == w)
+            phase.tap.push_back(tap);
+        phases.push_back(phase);
+      }
+  return c;
+}
+
 TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
   Axis plan;
   const auto& at = c.at[axis];

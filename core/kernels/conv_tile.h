@@ -23,6 +23,16 @@ struct Correlation {
 /// x -> y of `g`.
 Correlation forward_correlation(const ConvGeometry& g);
 
+/// Results whose cells are start, start + step, start + 2 step … of the target, from some of the taps.
+struct Phase {
+  Sizes3 start{0, 0, 0};
+  std::vector<std::int64_t> tap;
+};
+
+/// x -> y turned round: gx cell q * stride + start reads gy[q + (start + padding - k * dilation) / stride]
+/// for the taps k where that divides. Each tap belongs to the phase of one start.
+Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& phases);
+
 /// A box of outputs of some images.
 struct Tile {
   std::int64_t image, images;
