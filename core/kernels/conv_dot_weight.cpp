@@ -2,6 +2,7 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>

@@ -1,11 +1,13 @@
 #include <evenkeel/core/kernels/conv_tile.h>
-#include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/kernels/row_copy.h>
 
 #include <algorithm>
 
 namespace evenkeel::kernels {
 
 namespace {
+
+constexpr std::int64_t kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
@@ -139,6 +141,7 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
 void TilePlan::place_taps(Layout layout, std::int64_t lanes) {
   const auto odd_lines = [&](std::int64_t size) { return (ceil_div(size, lanes) | 1) * lanes; };
   slot_size_ = images_ * product(extent_);
+  if (axes_[2].base.size() > 1) slot_size_ += lanes;  // they are not filled in the order of their places
   if (layout == Layout::columns) slot_size_ = odd_lines(slot_size_);
   const auto slots = [&](int axis) { return static_cast<std::int64_t>(axes_[axis].base.size()); };
   for (std::size_t d = 0; d < axes_[0].slot.size(); ++d)
@@ -166,9 +169,45 @@ Tile TilePlan::tile(std::int64_t index) const {
   return t;
 }
 
+template <int kStep, class T>
+void TilePlan::fill_split(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
+                          T* to) const {
+  const std::vector<std::int64_t>& bases = axes_[2].base;
+  for (std::size_t first = 0, end; first < bases.size(); first = end) {
+    const std::int64_t start = floor_div(bases[first], kStep) * kStep;
+    RowSplit<T, kStep> row(source_[2], t.begin[2] * kStep + start, t.count[2] + axes_[2].reach);
+    for (end = first; end < bases.size() && floor_div(bases[end], kStep) * kStep == start; ++end)
+      row.want(bases[end] - start, static_cast<std::int64_t>(end - first) * slot_size_);
+    for (std::int64_t channel = 0; channel < channels; ++channel) {
+      T* slot = to + channel * channel_size_ + static_cast<std::int64_t>(first) * slot_size_;
+      for (const std::int64_t base_d : axes_[0].base)
+        for (const std::int64_t base_h : axes_[1].base) {
+          fill_slot(t, source + channel * product(source_), image_stride, base_d, base_h, row, slot);
+          slot += static_cast<std::int64_t>(bases.size()) * slot_size_;
+        }
+    }
+  }
+}
+
 template <class T>
 void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                     T* to) const {
+  switch (step_[2]) {
+    case 2:
+      return fill_split<2>(t, source, image_stride, channels, to);
+    case 3:
+      return fill_split<3>(t, source, image_stride, channels, to);
+    case 4:
+      return fill_split<4>(t, source, image_stride, channels, to);
+    case 5:
+      return fill_split<5>(t, source, image_stride, channels, to);
+    case 6:
+      return fill_split<6>(t, source, image_stride, channels, to);
+    case 7:
+      return fill_split<7>(t, source, image_stride, channels, to);
+    case kMaxSplit:
+      return fill_split<kMaxSplit>(t, source, image_stride, channels, to);
+  }
   fill_rows(t, source, image_stride, channels, to, [&](std::int64_t first, std::int64_t count) {
     return RowCopy<T>(source_[2], first, step_[2], count);
   });

@@ -97,6 +97,15 @@ class TilePlan {
     std::int64_t reach = 0;            ///< stored cells beyond the outputs
   };
 
+  /// The rows of one slot, or of several that `row` fills together.
+  template <class T, class Row>
+  void fill_slot(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
+                 std::int64_t base_h, const Row& row, T* to) const;
+  /// fill() for a step of kStep along the last axis.
+  template <int kStep, class T>
+  void fill_split(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
+                  T* to) const;
+
   static Axis shared_axis(const Correlation& c, int axis);
   static Axis column_axis(const Correlation& c, int axis);
   void choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes);
@@ -113,33 +122,37 @@ class TilePlan {
 template <class T, class MakeRow>
 void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                          T* to, MakeRow&& make_row) const {
-  const std::int64_t plane = product(source_);
   const std::int64_t columns = t.count[2] + axes_[2].reach;
   for (std::int64_t channel = 0; channel < channels; ++channel, to += channel_size_) {
     T* slot = to;
     for (const std::int64_t base_d : axes_[0].base)
       for (const std::int64_t base_h : axes_[1].base)
         for (const std::int64_t base_w : axes_[2].base) {
-          const auto row = make_row(t.begin[2] * step_[2] + base_w, columns);
-          const std::int64_t low_h = t.begin[1] * step_[1] + base_h;
-          // In the order of their places: a copy may write beyond the row's end.
-          for (std::int64_t image = 0; image < t.images; ++image)
-            for (std::int64_t d = 0; d < t.count[0] + axes_[0].reach; ++d) {
-              const std::int64_t at_d = (t.begin[0] + d) * step_[0] + base_d;
-              const T* area = source + (t.image + image) * image_stride + channel * plane +
-                              at_d * source_[1] * source_[2];
-              T* row_to = slot + row_offset(image, d, 0);
-              for (std::int64_t h = 0; h < t.count[1] + axes_[1].reach; ++h, row_to += extent_[2]) {
-                const std::int64_t at_h = low_h + h * step_[1];
-                if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
-                  row.copy(area + at_h * source_[2], plane, row_to);
-                else
-                  row.clear(row_to);
-              }
-            }
+          fill_slot(t, source + channel * product(source_), image_stride, base_d, base_h,
+                    make_row(t.begin[2] * step_[2] + base_w, columns), slot);
           slot += slot_size_;
         }
   }
+}
+
+template <class T, class Row>
+void TilePlan::fill_slot(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
+                         std::int64_t base_h, const Row& row, T* to) const {
+  const std::int64_t low_h = t.begin[1] * step_[1] + base_h;
+  // In the order of their places: a copy may write beyond the row's end.
+  for (std::int64_t image = 0; image < t.images; ++image)
+    for (std::int64_t d = 0; d < t.count[0] + axes_[0].reach; ++d) {
+      const std::int64_t at_d = (t.begin[0] + d) * step_[0] + base_d;
+      const T* area = source + (t.image + image) * image_stride + at_d * source_[1] * source_[2];
+      T* row_to = to + row_offset(image, d, 0);
+      for (std::int64_t h = 0; h < t.count[1] + axes_[1].reach; ++h, row_to += extent_[2]) {
+        const std::int64_t at_h = low_h + h * step_[1];
+        if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
+          row.copy(area + at_h * source_[2], product(source_), row_to);
+        else
+          row.clear(row_to);
+      }
+    }
 }
 
 }  // namespace evenkeel::kernels
