@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv_depthwise_plane.h>
 #include <evenkeel/core/kernels/conv_depthwise_share.h>
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/row_copy.h>
 
 #include <algorithm>
 #include <array>
