@@ -1,9 +1,12 @@
 #include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -29,8 +32,22 @@ double sum_block(const T* x, std::int64_t n) {
   return lanes[0];
 }
 
+/// Sum of a block of fewer than kLanes elements.
+template <class T>
+double sum_few(const T* x, std::int64_t n) {
+  using S = Simd<T>;
+  typename S::Vector sum = S::load_between(x, 0, 0, n);
+  for (std::int64_t i = S::kLanes; i < n; i += S::kLanes) sum += S::load_between(x, i, 0, n);
+  [&]<int... kHalvings>(std::integer_sequence<int, kHalvings...>) {
+    ((sum += joined<T, (S::kLanes >> (kHalvings + 1))>(sum, sum)), ...);
+  }
+  (std::make_integer_sequence<int, std::countr_zero(static_cast<unsigned>(S::kLanes))>{});
+  return static_cast<double>(sum[0]);
+}
+
 template <class T>
 double sum_row(const T* x, std::int64_t n) {
+  if (n < kLanes) return sum_few(x, n);
   double total = 0;
   for (std::int64_t i = 0; i < n; i += kBlock) total += sum_block(x + i, std::min(kBlock, n - i));
   return total;

@@ -109,6 +109,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sums_over_the_middle_axis, T, FloatTypes) {
                                         {1, 7000, 20},
                                         {1, 10, 3000},
                                         {5, 70, 300},
+                                        {700, 1, 1},
+                                        {700, 5, 1},
+                                        {700, 16, 1},
+                                        {300, 33, 1},
+                                        {100, 63, 1},
+                                        {50, 64, 1},
                                         {2, 0, 3},
                                         {0, 3, 3}}) {
     const auto x = noise<T>(outer * n * inner, 1), before = noise<T>(outer * inner, 2);
