@@ -46,18 +46,33 @@ struct BroadcastPlan {
   std::array<std::int64_t, kMaxAxes> size{};    ///< of each merged axis
   std::array<std::int64_t, kMaxAxes> a_step{};  ///< distance in a of neighbours along the axis; 0 = repeated
   std::array<std::int64_t, kMaxAxes> b_step{};
+};
 
-  /// Where the operands stand at row `row` (an index over all axes but the last).
-  std::array<std::int64_t, 2> row_offsets(std::int64_t row) const {
-    std::array<std::int64_t, 2> offsets{0, 0};
-    for (int axis = axes - 2; axis >= 0; --axis) {
-      const std::int64_t i = row % size[axis];
-      row /= size[axis];
-      offsets[0] += i * a_step[axis];
-      offsets[1] += i * b_step[axis];
+/// A walk over the rows of a plan, the index over all axes but the last: where the operands stand.
+struct BroadcastRows {
+  BroadcastRows(const BroadcastPlan& p, std::int64_t row) : plan(p) {
+    for (int axis = plan.axes - 2; axis >= 0; --axis) {
+      index[axis] = row % plan.size[axis];
+      row /= plan.size[axis];
+      a += index[axis] * plan.a_step[axis];
+      b += index[axis] * plan.b_step[axis];
     }
-    return offsets;
   }
+
+  void next() {
+    for (int axis = plan.axes - 2; axis >= 0; --axis) {
+      a += plan.a_step[axis];
+      b += plan.b_step[axis];
+      if (++index[axis] < plan.size[axis]) return;
+      a -= plan.size[axis] * plan.a_step[axis];
+      b -= plan.size[axis] * plan.b_step[axis];
+      index[axis] = 0;
+    }
+  }
+
+  const BroadcastPlan& plan;
+  std::array<std::int64_t, BroadcastPlan::kMaxAxes> index{};
+  std::int64_t a = 0, b = 0;
 };
 
 /// y = f(a, b) with broadcasting.
@@ -93,10 +108,9 @@ void binary_broadcast(const BroadcastPlan& plan, const T* a, const T* b, T* y, F
   const std::int64_t rows = plan.count / length;
   const std::int64_t grain = length < kElementwiseGrain ? kElementwiseGrain / length : 1;
   detail::parallel_ranges(rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const auto [at_a, at_b] = plan.row_offsets(row);
-      part(a + at_a, b + at_b, y + row * length, length);
-    }
+    BroadcastRows at(plan, begin);
+    for (std::int64_t row = begin; row < end; ++row, at.next())
+      part(a + at.a, b + at.b, y + row * length, length);
   });
 }
 
