@@ -57,27 +57,6 @@ Moments moments_of_few(const T* x, std::int64_t n) {
   return {count, mean, deviation};
 }
 
-/// Moments of n neighbouring elements: by blocks that stay in the L1 cache, first the block's mean, then the
-/// deviations from it.
-template <class T>
-Moments moments_of(const T* x, std::int64_t n) {
-  if (n < kMomentLanes) return moments_of_few(x, n);
-  Moments all;
-  for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
-    const std::int64_t count = std::min(kMomentBlock, n - begin);
-    const T* block = x + begin;
-    const T mean = sum_lanes<T>(count, [=](std::int64_t i) { return block[i]; }) / static_cast<T>(count);
-    T offset = 0;  // mean is rounded: the mean deviation corrects it
-    const T deviation =
-        sum_lanes<T>(count, [=](std::int64_t i) { return (block[i] - mean) * (block[i] - mean); });
-    offset = sum_lanes<T>(count, [=](std::int64_t i) { return block[i] - mean; }) / static_cast<T>(count);
-    const double size = static_cast<double>(count);
-    const double shift = static_cast<double>(offset);
-    all.add({size, static_cast<double>(mean) + shift, static_cast<double>(deviation) - size * shift * shift});
-  }
-  return all;
-}
-
 /// Sums over a row of gy, and of gy times the centred (in the end: normalised) input.
 struct GradientSums {
   double gradient = 0;
@@ -118,6 +97,26 @@ GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean) {
         static_cast<double>(sum_lanes<T>(kMomentLanes, [&](std::int64_t lane) { return plain[lane]; }));
     all.product +=
         static_cast<double>(sum_lanes<T>(kMomentLanes, [&](std::int64_t lane) { return product[lane]; }));
+  }
+  return all;
+}
+
+/// Moments of n neighbouring elements: by blocks that stay in the L1 cache, first the block's mean, then the
+/// deviations from it.
+template <class T>
+Moments moments_of(const T* x, std::int64_t n) {
+  if (n < kMomentLanes) return moments_of_few(x, n);
+  Moments all;
+  for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
+    const std::int64_t count = std::min(kMomentBlock, n - begin);
+    const T* block = x + begin;
+    const T mean = sum_lanes<T>(count, [=](std::int64_t i) { return block[i]; }) / static_cast<T>(count);
+    // mean is rounded: the mean deviation corrects it.
+    const GradientSums sums = gradient_sums(
+        block, [=](std::int64_t i) { return block[i] - mean; }, count, mean);
+    const double shift = sums.gradient / static_cast<double>(count);
+    const double size = static_cast<double>(count);
+    all.add({size, static_cast<double>(mean) + shift, sums.product - size * shift * shift});
   }
   return all;
 }
