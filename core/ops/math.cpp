@@ -95,6 +95,22 @@ struct Pow {
   Tensor slope(const Tensor& x) const { return exponent * pow(x, exponent - 1); }
 };
 
+/// x^kPower by products and a quotient.
+template <int kPower>
+struct IntegerPow {
+  static constexpr auto name = "pow";
+  static constexpr auto reads = Reads::input;
+  template <int kOf>
+  static auto power(auto x) {
+    decltype(x) value = 1;
+    for (int i = 0; i < (kOf < 0 ? -kOf : kOf); ++i) value *= x;
+    return kOf < 0 ? 1 / value : value;
+  }
+  static auto f(auto x) { return power<kPower>(x); }
+  static auto df(auto x) { return kPower * power<kPower - 1>(x); }
+  static Tensor slope(const Tensor& x) { return kPower * pow(x, kPower - 1); }
+};
+
 struct Sigmoid {
   static constexpr auto name = "sigmoid";
   static constexpr auto reads = Reads::output;
@@ -182,7 +198,13 @@ Tensor exp(const Tensor& x) { return elementwise<Exp>(x); }
 Tensor log(const Tensor& x) { return elementwise<Log>(x); }
 Tensor sqrt(const Tensor& x) { return elementwise<Sqrt>(x); }
 Tensor abs(const Tensor& x) { return elementwise<Abs>(x); }
-Tensor pow(const Tensor& x, double exponent) { return elementwise<Pow>(x, {exponent}); }
+Tensor pow(const Tensor& x, double exponent) {
+  if (exponent == 2) return elementwise<IntegerPow<2>>(x);
+  if (exponent == 3) return elementwise<IntegerPow<3>>(x);
+  if (exponent == -1) return elementwise<IntegerPow<-1>>(x);
+  if (exponent == -2) return elementwise<IntegerPow<-2>>(x);
+  return elementwise<Pow>(x, {exponent});
+}
 Tensor sigmoid(const Tensor& x) { return elementwise<Sigmoid>(x); }
 Tensor tanh(const Tensor& x) { return elementwise<Tanh>(x); }
 Tensor relu(const Tensor& x) { return elementwise<Relu>(x); }

@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 using namespace evenkeel;
@@ -112,6 +113,21 @@ BOOST_AUTO_TEST_CASE(values_outside_the_domain_become_nan_or_infinite) {
   BOOST_TEST(std::isinf(log(x).data<double>()[1]));
   BOOST_TEST(std::isnan(sqrt(x).data<double>()[0]));
   BOOST_TEST(std::isinf(pow(x, -1).data<double>()[1]));
+}
+
+BOOST_AUTO_TEST_CASE(powers_of_every_kind_of_number_are_those_of_the_library) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const std::vector<double> values{-inf, -2.5, -1, -0.0, 0.0, 1e-200, 0.3, 1, 7, 1e200, inf, std::nan("")};
+  const Tensor x = Tensor::from(values, {12});
+  for (const double exponent : {-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.7, 2.0, 3.0, 4.0}) {
+    const Tensor y = pow(x, exponent);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double exact = std::pow(values[i], exponent), got = y.data<double>()[i];
+      BOOST_TEST_CONTEXT(values[i] << " to the power of " << exponent)
+      BOOST_CHECK(std::isnan(exact) ? std::isnan(got)
+                                    : got == exact || std::abs(got - exact) <= 4e-16 * std::abs(exact));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(integers_are_refused_with_the_name_of_the_op) {
