@@ -29,6 +29,31 @@ Tensor matmul_values(const Tensor& a, const Tensor& b) {
   return out;
 }
 
+/// The gradients of a [..., M, K] times b [..., K, N] with the same batch, or b [K, N] for all items.
+struct Product {
+  std::int64_t batch, m, k, n;
+
+  Product(const Shape& a, const Shape& b)
+      : batch(b.rank() == 2 ? 1 : a.slice(0, a.rank() - 2).numel()),
+        m(b.rank() == 2 ? a.slice(0, a.rank() - 1).numel() : a[a.rank() - 2]),
+        k(a[a.rank() - 1]),
+        n(b[b.rank() - 1]) {}
+
+  void left_gradient(const Tensor& gy, const Tensor& b, Grads::Into into) const {
+    detail::dispatch_floating("matmul", gy.dtype(), [&]<class T>() {
+      kernels::gemm_batched<T>(batch, false, true, m, k, n, 1, gy.data<T>(), m * n, b.data<T>(), k * n,
+                               static_cast<T>(into.beta), into.gradient.mutable_data<T>());
+    });
+  }
+
+  void right_gradient(const Tensor& a, const Tensor& gy, Grads::Into into) const {
+    detail::dispatch_floating("matmul", gy.dtype(), [&]<class T>() {
+      kernels::gemm_batched<T>(batch, true, false, k, n, m, 1, a.data<T>(), m * k, gy.data<T>(), m * n,
+                               static_cast<T>(into.beta), into.gradient.mutable_data<T>());
+    });
+  }
+};
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
@@ -46,8 +71,16 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Tensor out =
       detail::view(matmul_values(wide(a), shared ? b : wide(b)), batch.append(a.dim(-2)).append(b.dim(-1)));
   return record("matmul", {a, b}, out,
-                [sa = a.shape(), sb = b.shape(), left = Saved(a, b.requires_grad()),
+                [batch, sa = a.shape(), sb = b.shape(), left = Saved(a, b.requires_grad()),
                  right = Saved(b, a.requires_grad())](const Tensor& gy, Grads& grads) {
+                  const bool dense = sa.rank() == batch.rank() + 2 && sa.slice(0, batch.rank()) == batch &&
+                                     (sb.rank() == 2 || sb.slice(0, sb.rank() - 2) == batch);
+                  if (dense && !grads.create_graph()) {
+                    const Product product(sa, sb);
+                    if (grads.wants(0)) product.left_gradient(gy, right.get(grads), grads.into(0));
+                    if (grads.wants(1)) product.right_gradient(left.get(grads), gy, grads.into(1));
+                    return;
+                  }
                   if (grads.wants(0))
                     grads.add(0, detail::sum_to(matmul(gy, transposed(right.get(grads))), sa));
                   if (grads.wants(1))
