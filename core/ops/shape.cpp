@@ -1,5 +1,6 @@
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
+#include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/broadcast.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <type_traits>
 
 namespace evenkeel {
 
@@ -44,6 +46,48 @@ Tensor flatten(const Tensor& x, int first, int last) {
 
 namespace {
 
+/// Where `index`, over the first `axes` axes, stands.
+std::int64_t place_of(std::int64_t index, const Shape& shape, const std::vector<std::int64_t>& strides,
+                      int axes) {
+  std::int64_t at = 0;
+  for (int axis = axes - 1; axis >= 0; --axis) {
+    at += index % shape[axis] * strides[static_cast<std::size_t>(axis)];
+    index /= shape[axis];
+  }
+  return at;
+}
+
+/// to[i * columns + j] = from[i + j * step] for i < rows, j < columns.
+template <class T>
+void transpose_plane(const T* from, std::int64_t rows, std::int64_t columns, std::int64_t step, T* to) {
+  constexpr std::int64_t kLanes = kernels::Simd<T>::kLanes;
+  std::int64_t j = 0;
+  for (; j + kLanes <= columns; j += kLanes)
+    kernels::micro::transpose_to_lanes(from + j * step, step, rows, static_cast<int>(kLanes), to + j,
+                                       columns);
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t k = j; k < columns; ++k) to[i * columns + k] = from[i + k * step];
+}
+
+/// out[i…] = in[Σ i·stride] where the axis before the last has stride 1: planes transposed by bands of rows,
+/// so that one plane can be shared out.
+template <class T>
+void gather_transposed(const T* in, T* out, const Shape& shape, const std::vector<std::int64_t>& strides) {
+  constexpr std::int64_t kBand = 64;
+  const int last = shape.rank() - 1;
+  const std::int64_t rows = shape[last - 1], columns = shape[last];
+  const std::int64_t bands = (rows + kBand - 1) / kBand;
+  const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / (kBand * columns));
+  detail::parallel_ranges(
+      shape.slice(0, last - 1).numel() * bands, grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t plane = i / bands, row = i % bands * kBand;
+          transpose_plane(in + place_of(plane, shape, strides, last - 1) + row, std::min(kBand, rows - row),
+                          columns, strides.back(), out + (plane * rows + row) * columns);
+        }
+      });
+}
+
 /// out[i…] = in[offset + Σ i·stride]; out is contiguous.
 template <class T>
 void gather(const T* in, T* out, const Shape& shape, const std::vector<std::int64_t>& strides) {
@@ -51,15 +95,13 @@ void gather(const T* in, T* out, const Shape& shape, const std::vector<std::int6
   const int last = shape.rank() - 1;
   const std::int64_t inner = last >= 0 ? shape[last] : 1;
   const std::int64_t step = last >= 0 ? strides.back() : 1;
+  if constexpr (std::is_floating_point_v<T>)
+    if (last >= 1 && step > 1 && strides[static_cast<std::size_t>(last) - 1] == 1)
+      return gather_transposed(in, out, shape, strides);
   const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / inner);
   detail::parallel_ranges(shape.numel() / inner, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      std::int64_t rest = row, at = 0;
-      for (int axis = last - 1; axis >= 0; --axis) {
-        at += rest % shape[axis] * strides[static_cast<std::size_t>(axis)];
-        rest /= shape[axis];
-      }
-      const T* from = in + at;
+      const T* from = in + place_of(row, shape, strides, last);
       T* to = out + row * inner;
       if (step == 1)
         std::copy(from, from + inner, to);

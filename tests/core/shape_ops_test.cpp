@@ -6,6 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <numeric>
+
 using namespace evenkeel;
 using namespace evenkeel::test;
 
@@ -137,6 +140,37 @@ BOOST_AUTO_TEST_CASE(integers_can_be_rearranged) {
   BOOST_TEST(transpose(x, 0, 1).to_vector<std::int64_t>() == (std::vector<std::int64_t>{0, 3, 1, 4, 2, 5}),
              boost::test_tools::per_element());
   BOOST_TEST(cat({x, x}, 1).shape().str() == "[2, 6]");
+}
+
+template <class T>
+void check_permute(const Shape& shape, const std::vector<int>& order) {
+  std::vector<T> values(static_cast<std::size_t>(shape.numel()));
+  std::iota(values.begin(), values.end(), T(0));
+  const Tensor y = permute(Tensor::from(values, shape), order);
+  std::vector<std::int64_t> at(static_cast<std::size_t>(shape.rank()));
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    std::int64_t rest = i, source = 0;
+    for (int axis = y.rank() - 1; axis >= 0; --axis) {
+      at[static_cast<std::size_t>(order[static_cast<std::size_t>(axis)])] = rest % y.dim(axis);
+      rest /= y.dim(axis);
+    }
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      source = source * shape[axis] + at[static_cast<std::size_t>(axis)];
+    BOOST_REQUIRE_EQUAL(y.data<T>()[i], values[static_cast<std::size_t>(source)]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_order_of_axes_puts_every_element_in_its_place) {
+  for (const Shape& shape : {Shape{3, 17, 35}, Shape{70, 1, 130}, Shape{2, 200, 16}, Shape{0, 4, 5}}) {
+    std::vector<int> order{0, 1, 2};
+    do {
+      check_permute<float>(shape, order);
+      check_permute<double>(shape, order);
+      check_permute<std::int64_t>(shape, order);
+    } while (std::next_permutation(order.begin(), order.end()));
+  }
+  check_permute<float>({2, 20, 9, 33}, {0, 2, 3, 1});
+  check_permute<float>({2, 20, 9, 33}, {3, 1, 2, 0});
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
