@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -77,6 +78,9 @@ class MaxPool {
             break;
           case 2:
             best_of_columns<2>(out, argmax);
+            break;
+          case 3:
+            best_of_columns<3>(out, argmax);
             break;
           case 4:
             best_of_columns<4>(out, argmax);
@@ -157,10 +161,20 @@ class MaxPool {
     constexpr int kLanes = Simd<U>::kLanes;
     if constexpr (kStride == 1) return Simd<U>::load(from);
     if constexpr (kStride == 2) return evens<U>(Simd<U>::load(from), Simd<U>::load(from + kLanes));
+    if constexpr (kStride == 3) return thirds<U>(from, std::make_integer_sequence<int, kLanes>{});
     if constexpr (kStride == 4) return evens<U>(every<2>(from, 2), every<2>(from + 2 * kLanes, 2));
     typename Simd<U>::Vector some;
     for (int lane = 0; lane < kLanes; ++lane) some[lane] = from[lane * stride];
     return some;
+  }
+
+  template <class U, int... kIndex>
+  static typename Simd<U>::Vector thirds(const U* from, std::integer_sequence<int, kIndex...>) {
+    constexpr int kLanes = Simd<U>::kLanes;
+    const auto two = __builtin_shufflevector(Simd<U>::load(from), Simd<U>::load(from + kLanes),
+                                             (3 * kIndex < 2 * kLanes ? 3 * kIndex : 0)...);
+    return __builtin_shufflevector(two, Simd<U>::load(from + 2 * kLanes),
+                                   (3 * kIndex < 2 * kLanes ? kIndex : 3 * kIndex - kLanes)...);
   }
 
   static constexpr auto kLane = [] {
