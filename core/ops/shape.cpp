@@ -100,13 +100,20 @@ void gather(const T* in, T* out, const Shape& shape, const std::vector<std::int6
       return gather_transposed(in, out, shape, strides);
   const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / inner);
   detail::parallel_ranges(shape.numel() / inner, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t side = last >= 1 ? shape[last - 1] : 1;
+    const std::int64_t pitch = last >= 1 ? strides[static_cast<std::size_t>(last) - 1] : 0;
+    for (std::int64_t row = begin; row < end;) {
       const T* from = in + place_of(row, shape, strides, last);
-      T* to = out + row * inner;
-      if (step == 1)
-        std::copy(from, from + inner, to);
-      else
-        for (std::int64_t i = 0; i < inner; ++i) to[i] = from[i * step];
+      for (std::int64_t rows = std::min(side - row % side, end - row); rows > 0;
+           --rows, ++row, from += pitch) {
+        T* to = out + row * inner;
+        if (step == 0)
+          std::fill_n(to, inner, *from);
+        else if (step == 1)
+          std::copy_n(from, inner, to);
+        else
+          for (std::int64_t i = 0; i < inner; ++i) to[i] = from[i * step];
+      }
     }
   });
 }
@@ -191,10 +198,17 @@ Tensor unslice(const Tensor& part, const Cut& cut) {
   detail::dispatch_all(part.dtype(), [&]<class T>() {
     const T* in = part.data<T>();
     T* values = out.mutable_data<T>();
-    for (std::int64_t o = 0; o < outer; ++o)
-      for (std::int64_t k = 0; k < count; ++k)
-        std::copy_n(in + (o * count + k) * inner, inner,
-                    values + (o * cut.whole[cut.axis] + cut.begin + k * cut.step) * inner);
+    for (std::int64_t o = 0; o < outer; ++o) {
+      const T* from = in + o * count * inner;
+      T* to = values + (o * cut.whole[cut.axis] + cut.begin) * inner;
+      if (cut.step == 1)
+        std::copy_n(from, count * inner, to);
+      else if (inner == 1)
+        for (std::int64_t k = 0; k < count; ++k) to[k * cut.step] = from[k];
+      else
+        for (std::int64_t k = 0; k < count; ++k)
+          std::copy_n(from + k * inner, inner, to + k * cut.step * inner);
+    }
   });
   return record("unslice", {part}, out, [cut, count](const Tensor& gy, Grads& grads) {
     grads.add(0, slice(gy, cut.axis, cut.begin,
