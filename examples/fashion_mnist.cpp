@@ -224,7 +224,7 @@ class Run {
     report::Progress progress({.label = fmt::format("epoch {}/{}", train_.epoch() + 1, options_.epochs),
                                .total = train_.size(),
                                .initial = train_.position()});
-    const std::int64_t reach = options_.epochs > 5 ? 2 : 0;  // a few passes do not overfit
+    const std::int64_t reach = options_.epochs > 5 ? 1 : 0;  // a few passes do not overfit
     for (const auto& [images, labels] : train_) {
       step(vary(images, reach, rng_), labels);
       progress.update(train_.position(), fmt::format("loss {:.3f}", epoch_tally_.mean_loss()));
