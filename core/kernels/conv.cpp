@@ -21,8 +21,9 @@ namespace evenkeel::kernels {
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
 //   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
 //   of positions.
-// conv_tile.h lays out the tiles, conv_micro.h has the innermost loops. The direct paths serve strides,
-// dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
+// conv_tile.h lays out the tiles, row_copy.h fills their rows (strided ones taken apart by vectors),
+// conv_micro.h has the innermost loops and the panels that many row blocks read. The direct paths serve
+// strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.
