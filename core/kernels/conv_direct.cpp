@@ -170,7 +170,7 @@ class Runner {
           cells_(static_cast<std::size_t>(runner.plan_.size(runner.block_channels_))),
           results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_ + kLanes)
                                    : 0),
-          panel_(micro::worth_a_panel(r_.blocks_.count) ? runner.block_channels_ * runner.most_taps() : 0) {}
+          panel_(micro::worth_a_panel(r_.blocks_.count, longest_sum()) ? longest_sum() : 0) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -197,13 +197,15 @@ class Runner {
     }
 
    private:
+    std::int64_t longest_sum() const { return r_.block_channels_ * r_.most_taps(); }
+
     void multiply(std::int64_t phase, std::int64_t group, std::int64_t c, std::int64_t channels,
                   std::int64_t first, std::int64_t last, T* to, std::int64_t ld, bool add) {
       const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
       const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
       const T* bias = c == 0 && p_.bias != nullptr ? p_.bias + group * p_.rows : nullptr;
       const auto vectors = static_cast<std::int64_t>(lanes_.size());
-      const bool gathered = micro::worth_a_panel(last - first);
+      const bool gathered = micro::worth_a_panel(last - first, channels * taps);
       const std::int64_t together =
           gathered ? micro::kPanelVectors
                    : micro::vectors_together(
