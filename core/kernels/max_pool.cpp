@@ -163,7 +163,7 @@ class MaxPool {
     if constexpr (kStride == 2) return evens<U>(Simd<U>::load(from), Simd<U>::load(from + kLanes));
     if constexpr (kStride == 3) return thirds<U>(from, std::make_integer_sequence<int, kLanes>{});
     if constexpr (kStride == 4) return evens<U>(every<2>(from, 2), every<2>(from + 2 * kLanes, 2));
-    typename Simd<U>::Vector some;
+    typename Simd<U>::Vector some{};
     for (int lane = 0; lane < kLanes; ++lane) some[lane] = from[lane * stride];
     return some;
   }
