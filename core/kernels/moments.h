@@ -114,8 +114,8 @@ Moments moments_of(const T* x, std::int64_t n) {
     // mean is rounded: the mean deviation corrects it.
     const GradientSums sums = gradient_sums(
         block, [=](std::int64_t i) { return block[i] - mean; }, count, mean);
-    const double shift = sums.gradient / static_cast<double>(count);
     const double size = static_cast<double>(count);
+    const double shift = static_cast<T>(sums.gradient / size);  // flushed where it is subnormal
     all.add({size, static_cast<double>(mean) + shift, sums.product - size * shift * shift});
   }
   return all;
