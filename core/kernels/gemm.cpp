@@ -1,6 +1,5 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/gemm.h>
-#include <evenkeel/core/kernels/gemm_packed.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 
@@ -60,11 +59,10 @@ void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double al
 
 /// Multiply-adds worth handing to another thread.
 constexpr double kWorthAPiece = 1 << 20;
-/// Multiply-adds, and a shortest side, from which on packing by ourselves beats the BLAS.
-constexpr double kWorthPacking = 1 << 19;
-constexpr std::int64_t kWidePacking = 24;
 constexpr std::int64_t kMaxPieces = 16;
-constexpr std::int64_t kPieceMultiple = 48;
+constexpr std::int64_t kPieceMultiple = 16;
+/// Rows or columns: for each piece the BLAS packs what pieces share anew.
+constexpr std::int64_t kLeastPiece = 192;
 
 }  // namespace
 
@@ -92,21 +90,20 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc) {
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  if (work > kWorthPacking && std::min({m, n, k}) >= kWidePacking && (beta == T(0) || beta == T(1)))
-    return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   const std::int64_t longer = std::max(m, n);
   const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
-  const std::int64_t pieces = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(longer, 1));
-  const std::int64_t chunk = ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple;
-  detail::parallel_ranges(longer, std::max<std::int64_t>(chunk, 1),
-                          [&](std::int64_t begin, std::int64_t end) {
-                            if (m > n)
-                              gemm(trans_a, trans_b, end - begin, n, k, alpha,
-                                   a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta, c + begin * ldc, ldc);
-                            else
-                              gemm(trans_a, trans_b, m, end - begin, k, alpha, a, lda,
-                                   b + begin * (trans_b ? ldb : 1), ldb, beta, c + begin, ldc);
-                          });
+  const std::int64_t pieces =
+      std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(longer / kLeastPiece, 1));
+  const std::int64_t chunk =
+      std::max<std::int64_t>(ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple, 1);
+  detail::parallel_ranges(longer, chunk, [&](std::int64_t begin, std::int64_t end) {
+    if (m > n)
+      gemm(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
+           c + begin * ldc, ldc);
+    else
+      gemm(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
+           c + begin, ldc);
+  });
 }
 
 template <class T>
