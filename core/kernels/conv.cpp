@@ -10,12 +10,11 @@
 namespace evenkeel::kernels {
 
 // Which path is taken when, in this order:
-// - Depthwise, all passes: conv_depthwise.cpp reads rows where they are, by vectors of positions; nothing is
-//   copied.
+// - Depthwise, all passes: at unit strides conv_depthwise_plane.cpp, each plane in a frame of zeros; else
+//   conv_depthwise.cpp, which reads rows where they are. Both work on vectors of positions.
 // - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
-// and
-//   conv_winograd_weight.cpp take four outputs from six products instead of twelve. A cell that is not finite
-//   may then spoil all four outputs of a quadruple that reads it. f64 is left to the plain sums.
+//   and conv_winograd_weight.cpp take four outputs from six products instead of twelve. A cell that is not
+//   finite may then spoil all four outputs of a quadruple that reads it. f64 is left to the plain sums.
 // - Forward: conv_direct.cpp, register blocks of output channels by positions, over padded tiles in L2.
 // - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
