@@ -1,7 +1,7 @@
 // Finds the best learning rate of nets of width 16 … 256, in the standard parametrisation and in u-muP, on
 // Fashion-MNIST and on DNA sequences: with u-muP the rate found on the narrow net is right for the wide one.
 //
-//   mu_transfer --quick         widths 16 … 128, one seed: some minutes
+//   mu_transfer --quick         widths 16 … 128, one seed: two minutes
 //   mu_transfer                 widths 16 … 256, three seeds; interrupt it and it goes on where it was
 //   mu_transfer --help
 
