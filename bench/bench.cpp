@@ -29,7 +29,7 @@ constexpr int kRounds = 3;  ///< turns of each side
 struct Options {
   std::vector<std::string> only;
   std::vector<int> threads{1, 2};
-  double seconds = 0.3;
+  double seconds = 0.15;
   std::string against, python, out;
   bool memory = false;
   std::string peak;  ///< of the memory: the case that this process is to run

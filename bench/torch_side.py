@@ -123,19 +123,15 @@ class EcgNet(nn.Module):
         return self.head(h)
 
 
-def mean_and_linear(width, classes, bias=True):
-    return nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes, bias=bias)
-
-
 NETS = {
     "tiny": lambda: nn.Sequential(nn.Conv1d(1, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 4)),
     "first_net": lambda: nn.Sequential(nn.Conv1d(1, 8, 9), nn.ReLU(), nn.Conv1d(8, 16, 9), nn.ReLU(), nn.AdaptiveAvgPool1d(1),
                                        nn.Flatten(), nn.Linear(16, 3)),
     "fashion_mnist": lambda: nn.Sequential(nn.Conv2d(1, 12, 5, 2, padding=2, bias=False), nn.BatchNorm2d(12), nn.ReLU(),
-                                           Block(12, 12, 1), Block(12, 24, 2), Block(24, 48, 2), *mean_and_linear(48, 10)),
-    "mu_transfer": lambda: nn.Sequential(nn.Conv2d(1, 64, 3, 2, padding=1, bias=False), nn.ReLU(),
-                                         nn.Conv2d(64, 64, 3, 2, padding=1, bias=False), nn.ReLU(),
-                                         nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.ReLU(), *mean_and_linear(64, 10, False)),
+                                           Block(12, 12, 1), Block(12, 24, 2), Block(24, 48, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(48, 10)),
+    "mu_transfer": lambda: nn.Sequential(*(part for planes, side in ((1, 7), (64, 4), (64, 2)) for part in (
+        nn.Conv2d(planes, 64, 3, 2, padding=1, bias=False), nn.RMSNorm((64, side, side), elementwise_affine=False), nn.ReLU())),
+        nn.Flatten(), nn.Linear(256, 10, bias=False)),
     "ecg_denoise": EcgNet,
 }
 CLASSES = {"tiny": 4, "first_net": 3, "fashion_mnist": 10, "mu_transfer": 10}

@@ -2,10 +2,10 @@
 // added to five minutes of it, the net learns on the first four to remove them, and is judged on the last
 // beside classical filters that were tuned on the same four minutes.
 #include "ecg/filters.h"
+#include "ecg/net.h"
 #include "ecg/signal.h"
 
 #include <evenkeel/evenkeel.h>
-#include <evenkeel/nn/resnet.h>
 #include <evenkeel/report/progress.h>
 #include <evenkeel/report/svg.h>
 #include <evenkeel/report/table.h>
@@ -35,64 +35,6 @@ struct Settings {
   std::uint64_t seed = 1;
 };
 
-/// Four times down by four and up again, with a skip at every size.
-class UNet : public ek::nn::Module {
- public:
-  static constexpr std::int64_t kTotalStride = 256;
-
-  UNet(std::int64_t width, ek::Rng& rng)
-      : stem_(add(
-            "stem",
-            ek::nn::Conv1d({.in_channels = 1, .out_channels = width, .kernel_size = 15, .padding = 7}, rng))),
-        middle_(add("middle", block(4 * width, 4 * width, 1, ek::nn::Scaler::down, rng))),
-        head_(add(
-            "head",
-            ek::nn::Conv1d({.in_channels = width, .out_channels = 1, .kernel_size = 7, .padding = 3}, rng))) {
-    const std::int64_t planes[] = {width, 2 * width, 3 * width, 4 * width, 4 * width};
-    for (int i = 0; i < kLevels; ++i) {
-      const std::string level = std::to_string(i);
-      const std::int64_t here = planes[i], below = planes[i + 1];
-      encoders_.push_back(&add("encode" + level, block(here, here, 1, ek::nn::Scaler::down, rng)));
-      downs_.push_back(&add("down" + level, block(here, below, 4, ek::nn::Scaler::down, rng)));
-      ups_.push_back(&add("up" + level, block(below, here, 4, ek::nn::Scaler::up, rng)));
-      decoders_.push_back(&add("decode" + level, block(here, here, 1, ek::nn::Scaler::down, rng)));
-    }
-  }
-
-  ek::Tensor forward(const ek::Tensor& x) override {
-    std::vector<ek::Tensor> skips;
-    ek::Tensor h = stem_(x);
-    for (std::size_t i = 0; i < kLevels; ++i) {
-      skips.push_back((*encoders_[i])(h));
-      h = (*downs_[i])(skips.back());
-    }
-    h = middle_(h);
-    for (std::size_t i = kLevels; i-- > 0;) h = (*decoders_[i])((*ups_[i])(h) + skips[i]);
-    return head_(h);
-  }
-
- private:
-  using Block = ek::nn::BlockPlain1d;
-  static constexpr int kLevels = 4;
-
-  static Block block(std::int64_t in, std::int64_t out, std::int64_t stride, ek::nn::Scaler scaler,
-                     ek::Rng& rng) {
-    return Block({.in_planes = in,
-                  .out_planes = out,
-                  .kernel_size = 5,
-                  .stride = stride,
-                  .padding = 2,
-                  .normalizer = ek::nn::Normalizer::null,
-                  .scaler = scaler},
-                 rng);
-  }
-
-  ek::nn::Conv1d& stem_;
-  std::vector<Block*> encoders_, downs_, ups_, decoders_;
-  Block& middle_;
-  ek::nn::Conv1d& head_;
-};
-
 /// Windows from anywhere in the training part, each with noise of its own.
 struct Batches {
   const Signal& clean;
@@ -118,7 +60,7 @@ struct Batches {
   }
 };
 
-void train(UNet& net, Batches batches, const Settings& settings) {
+void train(ecg::UNet& net, Batches batches, const Settings& settings) {
   ek::optim::AdamW adam(net.named_parameters(), {.lr = settings.lr});
   ek::optim::LRScheduler schedule(
       adam, ek::optim::one_cycle_lr({.total_steps = settings.steps + 1, .pct_start = 0.1}));
@@ -137,9 +79,9 @@ void train(UNet& net, Batches batches, const Settings& settings) {
 }
 
 /// The whole signal at once, mirrored at its ends up to a length that the net can halve.
-Signal denoise(UNet& net, const Signal& noisy) {
+Signal denoise(ecg::UNet& net, const Signal& noisy) {
   const ek::NoGradScope no_grad;
-  const auto unit = static_cast<std::size_t>(UNet::kTotalStride);
+  const auto unit = static_cast<std::size_t>(ecg::UNet::kTotalStride);
   const std::size_t margin = 4 * unit, length = noisy.size() + 2 * margin;
   Signal wide = ecg::extended(noisy, margin);
   wide.resize((length + unit - 1) / unit * unit, wide.back());
@@ -192,7 +134,7 @@ void run(const Settings& settings) {
       band_filter.low_pass ? fmt::format(" to {} Hz", *band_filter.low_pass) : "", band_filter.quality,
       2 * (wiener_filter.gain.size() - 1));
 
-  UNet net(settings.width, rng);
+  ecg::UNet net(settings.width, rng);
   fmt::print("U-Net with {} parameters, {} steps of {} windows\n", net.parameter_count(), settings.steps,
              settings.batch_size);
   train(net, {training, settings.batch_size, settings.window, rng}, settings);

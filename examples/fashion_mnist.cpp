@@ -1,4 +1,6 @@
 // Trains a small residual network on Fashion-MNIST, end to end: ./dev demo, or this program with --help.
+#include "fashion_mnist/net.h"
+
 #include <evenkeel/evenkeel.h>
 
 #include <fmt/format.h>
@@ -37,61 +39,7 @@ struct Options {
   std::string file(const std::string& name) const { return out + "/" + name; }
 };
 
-/// A convolution in front of a norm.
-nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, ek::Rng& rng) {
-  return {{.in_channels = in,
-           .out_channels = out,
-           .kernel_size = kernel,
-           .stride = stride,
-           .padding = kernel / 2,
-           .bias = false},
-          rng};
-}
-
-/// conv3×3 → norm → ReLU → conv3×3 → norm, plus a 1×1 shortcut (arXiv 1512.03385).
-struct Block : nn::Module {
-  Block(std::int64_t in, std::int64_t out, std::int64_t stride, ek::Rng& rng)
-      : conv1(add("conv1", conv(in, out, 3, stride, rng))),
-        norm1(add("norm1", nn::BatchNorm2d({.num_features = out}))),
-        conv2(add("conv2", conv(out, out, 3, 1, rng))),
-        norm2(add("norm2", nn::BatchNorm2d({.num_features = out}))),
-        shortcut(add(
-            "shortcut",
-            nn::Conv2d({.in_channels = in, .out_channels = out, .kernel_size = 1, .stride = stride}, rng))) {}
-
-  ek::Tensor forward(const ek::Tensor& x) override {
-    return ek::relu(norm2(conv2(ek::relu(norm1(conv1(x))))) + shortcut(x));
-  }
-
-  nn::Conv2d& conv1;
-  nn::BatchNorm2d& norm1;
-  nn::Conv2d& conv2;
-  nn::BatchNorm2d& norm2;
-  nn::Conv2d& shortcut;
-};
-
-/// [N, 1, 28, 28] -> [N, 10].
-struct Net : nn::Module {
-  Net(std::int64_t width, ek::Rng& rng)
-      : stem(add("stem", conv(1, width, 5, 2, rng))),
-        norm(add("norm", nn::BatchNorm2d({.num_features = width}))),
-        block1(add("block1", Block(width, width, 1, rng))),
-        block2(add("block2", Block(width, 2 * width, 2, rng))),
-        block3(add("block3", Block(2 * width, 4 * width, 2, rng))),
-        head(add("head", nn::Linear({.in_features = 4 * width, .out_features = 10}, rng))) {}
-
-  ek::Tensor forward(const ek::Tensor& images) override {
-    const ek::Tensor features = block3(block2(block1(ek::relu(norm(stem(images))))));
-    return head(ek::mean(features, {2, 3}));
-  }
-
-  nn::Conv2d& stem;
-  nn::BatchNorm2d& norm;
-  Block &block1, &block2, &block3;
-  nn::Linear& head;
-};
-
-std::unique_ptr<ek::optim::Optimizer> make_optimizer(const Net& net, const Options& options) {
+std::unique_ptr<ek::optim::Optimizer> make_optimizer(const fashion::Net& net, const Options& options) {
   const double decay = options.weight_decay;
   if (options.optimizer == "sgd")
     return std::make_unique<ek::optim::SGD>(
@@ -350,7 +298,7 @@ class Run {
 
   Options options_;
   ek::Rng rng_;
-  Net net_;
+  fashion::Net net_;
   std::unique_ptr<ek::optim::Optimizer> optimizer_;
   ek::io::DataLoader train_, test_;
   ek::optim::LRScheduler schedule_;

@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -69,8 +70,8 @@ class WeightGrad {
                                   for (std::int64_t j = 0; j < rows * chunk_; ++j)
                                     total.data()[j] += from[cut * piece_size + j];
                                 T* turned = total.data() + kLanes * chunk_;
-                                micro::transpose_to_lanes(total.data(), chunk_, chunk_,
-                                                          static_cast<int>(rows), turned, kLanes);
+                                transpose_to_lanes(total.data(), chunk_, chunk_, static_cast<int>(rows),
+                                                   turned, kLanes);
                                 for (std::int64_t o = 0; o < std::min(chunk_, outs_ - out); ++o) {
                                   T* to = gw + (i / strips / chunks_ * outs_ + out + o) * rows_ + row;
                                   for (std::int64_t r = 0; r < rows; ++r)
@@ -143,9 +144,9 @@ class WeightGrad {
         T* at = to + positions * v * kLanes + lane * kLanes;
         for (std::int64_t image = t.image; image < t.image + t.images; ++image)
           for (const micro::Run& row : rows) {
-            micro::transpose_to_lanes(
-                gy_ + (image * groups_ * outs_ + out + first) * plane + row.source, plane, row.count,
-                static_cast<int>(std::min<std::int64_t>(kLanes, outs - first)), at, wide * kLanes);
+            transpose_to_lanes(gy_ + (image * groups_ * outs_ + out + first) * plane + row.source, plane,
+                               row.count, static_cast<int>(std::min<std::int64_t>(kLanes, outs - first)), at,
+                               wide * kLanes);
             at += row.count * wide * kLanes;
           }
       }

@@ -147,40 +147,10 @@ DotBlock<T> dot_block(int rows, int columns) {
   return all[rows - 1][columns - 1];
 }
 
-template <class T>
-void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, int rows, T* to,
-                        std::int64_t ld) {
-  constexpr int kLanes = Simd<T>::kLanes;
-  using Vector = typename Simd<T>::Vector;
-  std::int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    Vector block[kLanes];
-#pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r) block[r] = r < rows ? Simd<T>::load(from + r * pitch + i) : Vector{};
-      // log2(lanes) perfect shuffles of the rows transpose the block.
-#pragma GCC unroll 4
-    for (int width = 1; width < kLanes; width *= 2) {
-      Vector next[kLanes];
-#pragma GCC unroll 16
-      for (int r = 0; r < kLanes / 2; ++r) {
-        next[2 * r] = interleave<T, 0>(block[r], block[r + kLanes / 2]);
-        next[2 * r + 1] = interleave<T, 1>(block[r], block[r + kLanes / 2]);
-      }
-#pragma GCC unroll 16
-      for (int r = 0; r < kLanes; ++r) block[r] = next[r];
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r) Simd<T>::store(to + (i + r) * ld, block[r]);
-  }
-  for (; i < count; ++i)
-    for (int r = 0; r < kLanes; ++r) to[i * ld + r] = r < rows ? from[r * pitch + i] : T(0);
-}
-
 #define EVENKEEL_INSTANTIATE(T)                      \
   template OutputBlock<T> output_block<T>(int, int); \
   template WeightBlock<T> weight_block<T>(int, int); \
-  template DotBlock<T> dot_block<T>(int, int);       \
-  template void transpose_to_lanes(const T*, std::int64_t, std::int64_t, int, T*, std::int64_t);
+  template DotBlock<T> dot_block<T>(int, int);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)
 #undef EVENKEEL_INSTANTIATE

@@ -131,9 +131,4 @@ inline constexpr int kMaxDotColumns = kVectorBytes == 64 ? 4 : 2;
 template <class T>
 DotBlock<T> dot_block(int rows, int columns);
 
-/// to[i][r] = from[r * pitch + i] for i < count, r < lanes; rows beyond `rows` count as zero.
-template <class T>
-void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, int rows, T* to,
-                        std::int64_t ld);
-
 }  // namespace evenkeel::kernels::micro

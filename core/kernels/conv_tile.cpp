@@ -7,7 +7,7 @@ namespace evenkeel::kernels {
 
 namespace {
 
-constexpr std::int64_t kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
+constexpr int kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
@@ -192,22 +192,11 @@ void TilePlan::fill_split(const Tile& t, const T* source, std::int64_t image_str
 template <class T>
 void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                     T* to) const {
-  switch (step_[2]) {
-    case 2:
-      return fill_split<2>(t, source, image_stride, channels, to);
-    case 3:
-      return fill_split<3>(t, source, image_stride, channels, to);
-    case 4:
-      return fill_split<4>(t, source, image_stride, channels, to);
-    case 5:
-      return fill_split<5>(t, source, image_stride, channels, to);
-    case 6:
-      return fill_split<6>(t, source, image_stride, channels, to);
-    case 7:
-      return fill_split<7>(t, source, image_stride, channels, to);
-    case kMaxSplit:
-      return fill_split<kMaxSplit>(t, source, image_stride, channels, to);
-  }
+  const auto split = [&]<int... kLess>(std::integer_sequence<int, kLess...>) {
+    return ((step_[2] == kLess + 2 && (fill_split<kLess + 2>(t, source, image_stride, channels, to), true)) ||
+            ...);
+  };
+  if (split(std::make_integer_sequence<int, kMaxSplit - 1>{})) return;
   fill_rows(t, source, image_stride, channels, to, [&](std::int64_t first, std::int64_t count) {
     return RowCopy<T>(source_[2], first, step_[2], count);
   });

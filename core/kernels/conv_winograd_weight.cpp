@@ -2,6 +2,7 @@
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -149,7 +150,7 @@ class WeightGrad {
             }
           }
           for (std::int64_t point = 0; point < kPoints; ++point)
-            micro::transpose_to_lanes(
+            transpose_to_lanes(
                 rows_.data() + point * kLanes * row_pitch_, row_pitch_, count, static_cast<int>(some),
                 gradient_.data() + positions_ * (point * g_.chunk_ + v * kLanes) + lane * kLanes,
                 wide * kLanes);
@@ -198,7 +199,7 @@ class WeightGrad {
       }
     for (std::int64_t row = 0; row < rows; row += kLanes) {
       const std::int64_t some = std::min(kLanes, rows - row);
-      micro::transpose_to_lanes(weights + row * chunk_, chunk_, outs, static_cast<int>(some), turned, kLanes);
+      transpose_to_lanes(weights + row * chunk_, chunk_, outs, static_cast<int>(some), turned, kLanes);
       for (std::int64_t o = 0; o < outs; ++o) {
         float* to =
             gw + ((group_chunk / chunks_ * outs_ + out + o) * channels_ + channel) * lines * kernel_ + row;

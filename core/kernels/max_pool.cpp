@@ -72,22 +72,7 @@ class MaxPool {
     for (const Window& d : w_.axis[0])
       for (const Window& h : w_.axis[1]) {
         best_of_rows(d, h, plane);
-        switch (w_.stride) {
-          case 1:
-            best_of_columns<1>(out, argmax);
-            break;
-          case 2:
-            best_of_columns<2>(out, argmax);
-            break;
-          case 3:
-            best_of_columns<3>(out, argmax);
-            break;
-          case 4:
-            best_of_columns<4>(out, argmax);
-            break;
-          default:
-            best_of_columns<0>(out, argmax);
-        }
+        (this->*kOfColumns[w_.stride < std::ssize(kOfColumns) ? w_.stride : 0])(out, argmax);
         out += w_.out[2];
         if constexpr (kPlaces) argmax += w_.out[2];
       }
@@ -139,8 +124,8 @@ class MaxPool {
     const Place* place = place_.data();
     const auto columns = [=](std::int64_t at) {
       Best best;
-      best.value = every<kStride>(value + at, stride);
-      if constexpr (kPlaces) best.place = every<kStride>(place + at, stride);
+      best.value = strided<kStride>(value + at, stride);
+      if constexpr (kPlaces) best.place = strided<kStride>(place + at, stride);
       return best;
     };
     for (std::int64_t o = 0; o < count; o += S::kLanes) {
@@ -157,25 +142,22 @@ class MaxPool {
 
   /// from[0], from[stride], from[2 stride] …
   template <int kStride, class U>
-  static typename Simd<U>::Vector every(const U* from, std::int64_t stride) {
+  static typename Simd<U>::Vector strided(const U* from, std::int64_t stride) {
     constexpr int kLanes = Simd<U>::kLanes;
-    if constexpr (kStride == 1) return Simd<U>::load(from);
-    if constexpr (kStride == 2) return evens<U>(Simd<U>::load(from), Simd<U>::load(from + kLanes));
-    if constexpr (kStride == 3) return thirds<U>(from, std::make_integer_sequence<int, kLanes>{});
-    if constexpr (kStride == 4) return evens<U>(every<2>(from, 2), every<2>(from + 2 * kLanes, 2));
+    if constexpr (kStride > 0) {
+      typename Simd<U>::Vector parts[kStride];
+      for (int i = 0; i < kStride; ++i) parts[i] = Simd<U>::load(from + i * kLanes);
+      return every<U, kStride, 0>(parts);
+    }
     typename Simd<U>::Vector some{};
     for (int lane = 0; lane < kLanes; ++lane) some[lane] = from[lane * stride];
     return some;
   }
 
-  template <class U, int... kIndex>
-  static typename Simd<U>::Vector thirds(const U* from, std::integer_sequence<int, kIndex...>) {
-    constexpr int kLanes = Simd<U>::kLanes;
-    const auto two = __builtin_shufflevector(Simd<U>::load(from), Simd<U>::load(from + kLanes),
-                                             (3 * kIndex < 2 * kLanes ? 3 * kIndex : 0)...);
-    return __builtin_shufflevector(two, Simd<U>::load(from + 2 * kLanes),
-                                   (3 * kIndex < 2 * kLanes ? kIndex : 3 * kIndex - kLanes)...);
-  }
+  /// best_of_columns() by stride.
+  static constexpr std::array kOfColumns{&MaxPool::best_of_columns<0>, &MaxPool::best_of_columns<1>,
+                                         &MaxPool::best_of_columns<2>, &MaxPool::best_of_columns<3>,
+                                         &MaxPool::best_of_columns<4>};
 
   static constexpr auto kLane = [] {
     std::array<Place, S::kLanes> lane{};

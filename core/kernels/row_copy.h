@@ -82,7 +82,8 @@ class RowSplit {
         if (few_) __builtin_prefetch(from + next + part * S::kLanes);
       }
       [&]<int... kResidue>(std::integer_sequence<int, kResidue...>) {
-        ((place_[kResidue] >= 0 ? S::store(to + place_[kResidue] + i, every<kResidue>(v)) : void()), ...);
+        ((place_[kResidue] >= 0 ? S::store(to + place_[kResidue] + i, every<T, kStep, kResidue>(v)) : void()),
+         ...);
       }
       (std::make_integer_sequence<int, kStep>{});
     }
@@ -97,30 +98,6 @@ class RowSplit {
   using S = Simd<T>;
   using Vector = typename S::Vector;
   static constexpr std::int64_t kFew = 3;  ///< vectors of results whose masks are made beforehand
-
-  /// Lanes kResidue, kResidue + kStep … of all vectors, which are added one after another.
-  template <int kResidue>
-  static Vector every(const Vector (&v)[kStep]) {
-    return [&]<int... kPart>(std::integer_sequence<int, kPart...>) {
-      Vector result = v[0];
-      ((result = add_part<kResidue, kPart + 1>(result, v[kPart + 1])), ...);
-      return result;
-    }
-    (std::make_integer_sequence<int, kStep - 1>{});
-  }
-
-  template <int kResidue, int kPart>
-  static Vector add_part(Vector before, Vector part) {
-    constexpr auto index = [](int lane) {
-      const int at = lane * kStep + kResidue;
-      if (at / S::kLanes == kPart) return S::kLanes + at % S::kLanes;
-      return kPart == 1 && at < S::kLanes ? at : lane;
-    };
-    return [&]<int... kLane>(std::integer_sequence<int, kLane...>) {
-      return __builtin_shufflevector(before, part, index(kLane)...);
-    }
-    (std::make_integer_sequence<int, S::kLanes>{});
-  }
 
   std::int64_t length_, first_, count_;
   bool few_;

@@ -116,6 +116,26 @@ typename Simd<T>::Vector odds(typename Simd<T>::Vector a, typename Simd<T>::Vect
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
 }
 
+/// Lanes kFirst, kFirst + kStep … of kStep vectors, which stand one behind the other.
+template <class T, int kStep, int kFirst>
+typename Simd<T>::Vector every(const typename Simd<T>::Vector (&v)[kStep]) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  const auto add = [&]<int kPart, int... kLane>(auto before, std::integer_sequence<int, kLane...>) {
+    constexpr auto index = [](int lane) {
+      const int at = lane * kStep + kFirst;
+      if (at / kLanes == kPart) return kLanes + at % kLanes;
+      return kPart == 1 && at < kLanes ? at : lane;
+    };
+    return __builtin_shufflevector(before, v[kPart], index(kLane)...);
+  };
+  return [&]<int... kPart>(std::integer_sequence<int, kPart...>) {
+    auto result = v[0];
+    ((result = add.template operator()<kPart + 1>(result, std::make_integer_sequence<int, kLanes>{})), ...);
+    return result;
+  }
+  (std::make_integer_sequence<int, kStep - 1>{});
+}
+
 /// Lanes first … of a followed by b.
 template <class T, int kFirst>
 typename Simd<T>::Vector joined(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {

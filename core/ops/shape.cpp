@@ -1,7 +1,7 @@
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
-#include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/elementwise.h>
+#include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/broadcast.h>
 
@@ -57,18 +57,6 @@ std::int64_t place_of(std::int64_t index, const Shape& shape, const std::vector<
   return at;
 }
 
-/// to[i * columns + j] = from[i + j * step] for i < rows, j < columns.
-template <class T>
-void transpose_plane(const T* from, std::int64_t rows, std::int64_t columns, std::int64_t step, T* to) {
-  constexpr std::int64_t kLanes = kernels::Simd<T>::kLanes;
-  std::int64_t j = 0;
-  for (; j + kLanes <= columns; j += kLanes)
-    kernels::micro::transpose_to_lanes(from + j * step, step, rows, static_cast<int>(kLanes), to + j,
-                                       columns);
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t k = j; k < columns; ++k) to[i * columns + k] = from[i + k * step];
-}
-
 /// out[i…] = in[Σ i·stride] where the axis before the last has stride 1: planes transposed by bands of rows,
 /// so that one plane can be shared out.
 template <class T>
@@ -78,14 +66,15 @@ void gather_transposed(const T* in, T* out, const Shape& shape, const std::vecto
   const std::int64_t rows = shape[last - 1], columns = shape[last];
   const std::int64_t bands = (rows + kBand - 1) / kBand;
   const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / (kBand * columns));
-  detail::parallel_ranges(
-      shape.slice(0, last - 1).numel() * bands, grain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t plane = i / bands, row = i % bands * kBand;
-          transpose_plane(in + place_of(plane, shape, strides, last - 1) + row, std::min(kBand, rows - row),
-                          columns, strides.back(), out + (plane * rows + row) * columns);
-        }
-      });
+  detail::parallel_ranges(shape.slice(0, last - 1).numel() * bands, grain,
+                          [&](std::int64_t begin, std::int64_t end) {
+                            for (std::int64_t i = begin; i < end; ++i) {
+                              const std::int64_t plane = i / bands, row = i % bands * kBand;
+                              kernels::transpose(in + place_of(plane, shape, strides, last - 1) + row,
+                                                 std::min(kBand, rows - row), columns, strides.back(),
+                                                 out + (plane * rows + row) * columns);
+                            }
+                          });
 }
 
 /// out[i…] = in[offset + Σ i·stride]; out is contiguous.

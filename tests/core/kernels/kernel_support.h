@@ -30,7 +30,7 @@ std::vector<T> noise(std::int64_t count, std::uint64_t seed) {
 }
 
 template <class T>
-constexpr double kTolerance = std::is_same_v<T, float> ? 3e-5 : 1e-12;  // 2.1e-5 without fused multiply-add
+constexpr double kTolerance = std::is_same_v<T, float> ? 2e-5 : 1e-12;
 
 /// Every got[i] within tolerance * (1 + |expected[i]|) of expected[i]; one message for the worst.
 template <class T, class U>
