@@ -31,6 +31,7 @@ struct Options {
   std::vector<int> threads{1, 2};
   double seconds = 0.15;
   std::string against, python, out;
+  std::string cases = EVENKEEL_BENCH_FOLDER "/cases.json";
   bool memory = false;
   std::string peak;  ///< of the memory: the case that this process is to run
 };
@@ -96,7 +97,7 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
   for (std::size_t i = 0; i < cases.size(); ++i) {
     progress.update(static_cast<std::int64_t>(i), cases[i].name);
     if (cases[i].group != "block" && cases[i].group != "step") continue;
-    bench::Child ours({"/proc/self/exe", "--peak", cases[i].name});
+    bench::Child ours({"/proc/self/exe", "--cases", options.cases, "--peak", cases[i].name});
     bench::MemoryRow row{.name = cases[i].name, .bytes = ours.ask({})};
     if (torch) row.torch_bytes = torch->ask({{"case", cases[i].entry}, {"peak", true}});
     results.memory.push_back(row);
@@ -104,7 +105,7 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
 }
 
 void run(const Options& options) {
-  const auto cases = bench::read_cases(EVENKEEL_BENCH_FOLDER "/cases.json", options.only);
+  const auto cases = bench::read_cases(options.cases, options.only);
   if (cases.empty()) throw ConfigError("[bench] expected --only to name a group or a part of a case's name");
   bench::Results results;
   results.build = build_info();
@@ -130,7 +131,8 @@ void run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Times layers, blocks, optimisers and training steps: our own numbers, or beside PyTorch's.");
-  app.add_option("--only", options.only, "groups, or parts of names, of bench/cases.json");
+  app.add_option("--cases", options.cases, "what to time")->check(CLI::ExistingFile)->capture_default_str();
+  app.add_option("--only", options.only, "groups, or parts of names, of the cases");
   app.add_option("--threads", options.threads, "thread counts")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
@@ -148,7 +150,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     if (!options.peak.empty()) {
-      for (const bench::Case& item : bench::read_cases(EVENKEEL_BENCH_FOLDER "/cases.json", {options.peak}))
+      for (const bench::Case& item : bench::read_cases(options.cases, {options.peak}))
         if (item.name == options.peak) std::printf("%.0f\n", bench::peak_growth(item));
       return 0;
     }

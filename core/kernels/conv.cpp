@@ -5,6 +5,7 @@
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/spatial.h>
 
+#include <algorithm>
 #include <type_traits>
 
 namespace evenkeel::kernels {
@@ -28,10 +29,27 @@ namespace {
 /// Output channels a group up to which vectors of positions beat vectors of channels.
 constexpr std::int64_t kFewOutputs = 8;
 
+/// The same convolution with fewer axes: an axis of kernel 1 that is left as it is joins the one before it,
+/// whose cells then lie that much farther apart.
+ConvGeometry with_axes_joined(ConvGeometry g) {
+  for (int axis = g.rank - 1; axis > 0; --axis) {
+    const int before = axis - 1;
+    if (g.kernel[axis] != 1 || g.stride[axis] != 1 || g.padding[axis] != 0 || g.in[axis] != g.out[axis] ||
+        g.stride[before] != 1)
+      continue;
+    for (auto* sizes : {&g.in, &g.out, &g.padding, &g.dilation}) (*sizes)[before] *= g.in[axis];
+    for (auto* sizes : {&g.in, &g.out, &g.kernel, &g.stride, &g.dilation, &g.padding})
+      std::copy(sizes->begin() + axis + 1, sizes->end(), sizes->begin() + axis);
+    --g.rank;
+  }
+  return g;
+}
+
 }  // namespace
 
 template <class T>
-void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y) {
+  const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
@@ -39,7 +57,8 @@ void conv_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, 
 }
 
 template <class T>
-void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* gx, T beta) {
+  const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
@@ -47,7 +66,8 @@ void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T be
 }
 
 template <class T>
-void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* gw, T beta) {
+  const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>)
     if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);

@@ -16,8 +16,6 @@ constexpr std::int64_t kSumLength =
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
-constexpr std::int64_t kWantedPieces =
-    8;  ///< tiles, or row blocks of a tile, to share out: more would copy cells and read weights more often
 
 /// One pass: `rows` results a group from `channels` source channels a group.
 template <class T>
@@ -69,7 +67,10 @@ class Runner {
         block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / most_taps(), 1))),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         scratch_(pass.phases.size() > 1),
-        plan_(pass.shape, pass.images, positions(), kWantedPieces, pass.rows, TilePlan::Layout::shared,
+        plan_(pass.shape, pass.images, positions(),
+              least_tiles(pass.rows * pass.channels * pass.shape.taps(),
+                          pass.images * pass.channels * product(pass.shape.source)),
+              pass.rows, TilePlan::Layout::shared,
               kLanes),
         packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * pass.shape.taps())) {
     scratch_ = scratch_ || plan_.flat();
@@ -87,7 +88,7 @@ class Runner {
     pack();
     const std::int64_t tiles = plan_.tiles();
     const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
-    const std::int64_t cuts = std::clamp<std::int64_t>(kWantedPieces / pieces, 1, blocks_.count);
+    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
     const Tile full = plan_.full();
     const std::int64_t work =
         product(full.count) * full.images * p_.channels * p_.shape.taps() * ceil_div(p_.rows, cuts) / phases_;

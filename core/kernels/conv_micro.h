@@ -52,7 +52,7 @@ OutputBlock<T> output_block(int rows, int vectors);
 inline constexpr std::int64_t kPanelVectors = 2;
 /// Whether cells are read by so many blocks, in sums so long, that a Panel of them pays.
 inline bool worth_a_panel(std::int64_t row_blocks, std::int64_t steps) {
-  return row_blocks >= 3 && steps >= 128;
+  return row_blocks >= 3 && steps >= 32;
 }
 
 /// The cells of two vectors of outputs, one step of the sum after another: while the row blocks pass by they

@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/row_copy.h>
+#include <evenkeel/core/parallel.h>
 
 #include <algorithm>
 
@@ -49,6 +50,21 @@ Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& ph
         phases.push_back(phase);
       }
   return c;
+}
+
+std::int64_t least_tiles(std::int64_t weights, std::int64_t cells) {
+  constexpr std::int64_t kPieces = 8;
+  constexpr std::int64_t kCopyCost = 4;  ///< of a cell, beside reading a weight
+  std::int64_t best = 1;
+  for (std::int64_t tiles = 2; tiles <= kPieces; tiles *= 2)
+    if ((tiles - best) * weights < (kPieces / best - kPieces / tiles) * kCopyCost * cells) best = tiles;
+  return best;
+}
+
+std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks) {
+  constexpr std::int64_t kPiecesAThread = 2;
+  if (num_threads() == 1) return 1;
+  return std::clamp<std::int64_t>(ceil_div(kPiecesAThread * num_threads(), pieces), 1, blocks);
 }
 
 TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {

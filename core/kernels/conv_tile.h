@@ -39,6 +39,14 @@ struct Tile {
   Sizes3 begin, count;
 };
 
+/// Tiles to cut a pass into at least, so that threads can share them, where its weights and the cells of all
+/// tiles have these sizes. More tiles read the weights more often; fewer are cut by rows of results instead,
+/// and each cut copies the tile's cells anew.
+std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
+/// Cuts by rows of results, of which there are `blocks`, for each of `pieces` tiles of groups. May depend on
+/// the number of threads: rows do not depend on each other.
+std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
+
 /// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, strides taken apart,
 /// so that any tap is a view at a fixed offset and neighbouring outputs read neighbouring cells. Layout:
 /// [channel][slot][image][depth][row][column]. An axis has one slot for each residue of its taps modulo the

@@ -20,7 +20,6 @@ constexpr std::int64_t kSumLength = 192;        ///< products added before a blo
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
-constexpr std::int64_t kWantedPieces = 8;
 
 /// One pass: `rows` results a group from `channels` source channels a group.
 struct Pass {
@@ -46,7 +45,10 @@ class Runner {
         taps_(pass.shape.taps()),
         block_channels_(
             ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
-        plan_(pass.shape, pass.images, positions(), kWantedPieces, pass.rows, TilePlan::Layout::shared,
+        plan_(pass.shape, pass.images, positions(),
+              least_tiles(pass.rows * pass.channels * taps_ * kPoints,
+                          pass.images * pass.channels * product(pass.shape.source) * kPoints / kOutputs),
+              pass.rows, TilePlan::Layout::shared,
               kLanes),
         point_cells_(plan_.size(block_channels_)),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_),
@@ -60,7 +62,7 @@ class Runner {
     pack();
     const std::int64_t tiles = plan_.tiles();
     const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
-    const std::int64_t cuts = std::clamp<std::int64_t>(kWantedPieces / pieces, 1, blocks_.count);
+    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
     const std::int64_t work =
         kPoints * plan_.walk(plan_.full()) * p_.channels * taps_ * ceil_div(p_.rows, cuts);
     const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
