@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_pack.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
@@ -70,8 +71,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),
-              pass.rows, TilePlan::Layout::shared,
-              kLanes),
+              pass.rows, TilePlan::Layout::shared, kLanes),
         packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * pass.shape.taps())) {
     scratch_ = scratch_ || plan_.flat();
     std::int64_t taps = 0;
@@ -127,24 +127,32 @@ class Runner {
     const std::int64_t block_size = micro::kMaxRows * p_.channels * p_.shape.taps();
     detail::parallel_ranges(p_.groups * blocks_.count, ceil_div(1 << 14, block_size),
                             [&](std::int64_t begin, std::int64_t end) {
+                              micro::RowLanes<T> lanes(p_.row_stride, p_.channel_stride, p_.shape.taps());
                               for (std::int64_t i = begin; i < end; ++i)
-                                for (std::int64_t phase = 0; phase < phases_; ++phase)
-                                  for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
-                                    pack_block(phase, i / blocks_.count, i % blocks_.count, c,
-                                               std::min(block_channels_, p_.channels - c));
+                                for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
+                                  pack_block(i / blocks_.count, i % blocks_.count, c,
+                                             std::min(block_channels_, p_.channels - c), lanes);
                             });
   }
 
-  void pack_block(std::int64_t phase, std::int64_t group, std::int64_t block, std::int64_t first,
-                  std::int64_t channels) {
+  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
+                  micro::RowLanes<T>& lanes) {
     const std::int64_t row = blocks_.begin(block);
     const std::int64_t height = blocks_.begin(block + 1) - row;
     const T* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
-    T* to = packed(phase, group, first, row, channels);
-    for (std::int64_t c = 0; c < channels; ++c)
-      for (const std::int64_t tap : p_.phases[phase].tap)
-        for (std::int64_t r = 0; r < height; ++r)
-          *to++ = from[r * p_.row_stride + c * p_.channel_stride + tap];
+    lanes.each_channel(from, height, channels, [&](std::int64_t channel, const T* weights) {
+      for (std::int64_t phase = 0; phase < phases_; ++phase) {
+        const std::vector<std::int64_t>& taps = p_.phases[phase].tap;
+        T* to = packed(phase, group, first, row, channels) +
+                channel * static_cast<std::int64_t>(taps.size()) * height;
+        for (const std::int64_t tap : taps) {
+          const T* column = weights + tap * micro::RowLanes<T>::kPitch;
+          for (std::int64_t r = 0; r < height; r += kLanes)
+            Simd<T>::store_some(to + r, Simd<T>::load(column + r), height - r);
+          to += height;
+        }
+      }
+    });
   }
 
   T* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t row,

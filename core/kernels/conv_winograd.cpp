@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_pack.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
@@ -48,8 +49,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * taps_ * kPoints,
                           pass.images * pass.channels * product(pass.shape.source) * kPoints / kOutputs),
-              pass.rows, TilePlan::Layout::shared,
-              kLanes),
+              pass.rows, TilePlan::Layout::shared, kLanes),
         point_cells_(plan_.size(block_channels_)),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_),
         packed_(static_cast<std::size_t>(kPoints * point_weights_)) {
@@ -90,29 +90,37 @@ class Runner {
     const std::int64_t block_size = micro::kMaxRows * p_.channels * taps_;
     detail::parallel_ranges(
         p_.groups * blocks_.count, ceil_div(1 << 13, block_size), [&](std::int64_t begin, std::int64_t end) {
+          const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
+          micro::RowLanes<float> lanes(p_.row_stride, p_.channel_stride, lines * p_.kernel);
           for (std::int64_t i = begin; i < end; ++i)
             for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
-              pack_block(i / blocks_.count, i % blocks_.count, c, std::min(block_channels_, p_.channels - c));
+              pack_block(i / blocks_.count, i % blocks_.count, c, std::min(block_channels_, p_.channels - c),
+                         lanes);
         });
   }
 
-  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels) {
+  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
+                  micro::RowLanes<float>& lanes) {
+    using S = Simd<float>;
     const std::int64_t row = blocks_.begin(block);
     const std::int64_t height = blocks_.begin(block + 1) - row;
     const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
     float* to = packed(0, group, first, row, channels);
-    for (std::int64_t c = first; c < first + channels; ++c)
+    const float* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
+    lanes.each_channel(from, height, channels, [&](std::int64_t, const float* weights) {
       for (std::int64_t line = 0; line < lines; ++line)
-        for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps)
-          for (std::int64_t r = 0; r < height; ++r, ++to) {
-            const float* from = p_.w + group * p_.group_stride + (row + r) * p_.row_stride +
-                                c * p_.channel_stride + line * p_.kernel;
+        for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
+          for (std::int64_t r = 0; r < height; r += kLanes) {
             const auto weight = [&](std::int64_t k) {
-              return k < p_.kernel ? from[p_.turned ? p_.kernel - 1 - k : k] : 0.0f;
+              if (k >= p_.kernel) return S::Vector{};
+              const std::int64_t at = line * p_.kernel + (p_.turned ? p_.kernel - 1 - k : k);
+              return S::load(weights + at * micro::RowLanes<float>::kPitch + r);
             };
             const auto values = winograd::transform_kernel(weight(tap), weight(tap + 1), weight(tap + 2));
-            for (std::int64_t point = 0; point < kPoints; ++point) to[point * point_weights_] = values[point];
+            for (std::int64_t point = 0; point < kPoints; ++point)
+              S::store_some(to + point * point_weights_ + r, values[point], height - r);
           }
+    });
   }
 
   float* packed(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,

@@ -19,20 +19,20 @@ inline constexpr std::int64_t kTaps = 3;
 inline constexpr float kInner = 0.70710678f;  ///< sqrt(1/2)
 inline constexpr float kOuter = 1.41421356f;  ///< sqrt(2)
 
-/// Values of a three-tap kernel at the points, divided by what makes the products sum to the outputs.
-inline std::array<float, kPoints> transform_kernel(float w0, float w1, float w2) {
-  constexpr float kThird = 1.0f / 3.0f;
-  const float inner_even = -2 * kThird * (w0 + 0.5f * w2);
-  const float inner_odd = -2 * kThird * kInner * w1;
-  const float outer_even = 0.5f * kThird * (w0 + 2 * w2);
-  const float outer_odd = 0.5f * kThird * kOuter * w1;
-  return {w0, inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
-          w2};
-}
-
 using S = Simd<float>;
 using Vector = S::Vector;
 inline constexpr std::int64_t kLanes = S::kLanes;
+
+/// Values of three-tap kernels at the points, divided by what makes the products sum to the outputs.
+inline std::array<Vector, kPoints> transform_kernel(Vector w0, Vector w1, Vector w2) {
+  constexpr float kThird = 1.0f / 3.0f;
+  const Vector inner_even = -2 * kThird * (w0 + 0.5f * w2);
+  const Vector inner_odd = -2 * kThird * kInner * w1;
+  const Vector outer_even = 0.5f * kThird * (w0 + 2 * w2);
+  const Vector outer_odd = 0.5f * kThird * kOuter * w1;
+  return {w0, inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
+          w2};
+}
 
 /// Lane q is lane 4 q + kFirst of a followed by b, the last where there is none.
 template <int kFirst>

@@ -1,6 +1,8 @@
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/transpose.h>
 
+#include <algorithm>
+
 namespace evenkeel::kernels {
 
 template <class T>
@@ -8,11 +10,13 @@ void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, i
                         std::int64_t ld) {
   constexpr int kLanes = Simd<T>::kLanes;
   using Vector = typename Simd<T>::Vector;
-  std::int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    const std::int64_t some = std::min<std::int64_t>(kLanes, count - i);
+    const auto mask = Simd<T>::lanes_between(0, 0, some);
     Vector block[kLanes];
 #pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r) block[r] = r < rows ? Simd<T>::load(from + r * pitch + i) : Vector{};
+    for (int r = 0; r < kLanes; ++r)
+      block[r] = r < rows ? Simd<T>::load_masked(from + r * pitch + i, mask) : Vector{};
       // log2(lanes) perfect shuffles of the rows transpose the block.
 #pragma GCC unroll 4
     for (int width = 1; width < kLanes; width *= 2) {
@@ -26,10 +30,9 @@ void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, i
       for (int r = 0; r < kLanes; ++r) block[r] = next[r];
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r) Simd<T>::store(to + (i + r) * ld, block[r]);
+    for (int r = 0; r < kLanes; ++r)
+      if (r < some) Simd<T>::store(to + (i + r) * ld, block[r]);
   }
-  for (; i < count; ++i)
-    for (int r = 0; r < kLanes; ++r) to[i * ld + r] = r < rows ? from[r * pitch + i] : T(0);
 }
 
 template <class T>
