@@ -123,8 +123,9 @@ void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, std:
 }
 
 void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes) {
-  constexpr std::int64_t kWorthColumns =
-      16;  // results a cell goes into that pay for copying it once for each tap
+  constexpr std::int64_t kManyUses = 16;
+  // Of copying a row and a vector of it, in products of a vector.
+  constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
   for (int axis = 0; axis < 3; ++axis) {
     Axis shared = shared_axis(c, axis);
     Axis columns = column_axis(c, axis);
@@ -134,22 +135,25 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
     axes_[axis] = layout == Layout::columns || cells(columns) < cells(shared) ? columns : shared;
     extent_[axis] = box_[axis] + axes_[axis].reach;
   }
-  // Blocks of many rows take two vectors at a time, from anywhere in a tile.
-  const std::int64_t unit = uses >= kWorthColumns ? 2 * lanes : lanes;
-  const auto waste = [&](std::int64_t cells, std::int64_t outputs, std::int64_t multiple) {
-    return static_cast<double>(ceil_div(cells, multiple) * multiple) / static_cast<double>(outputs);
-  };
   const std::int64_t outputs = product(box_) * images_;
-  const double rows = waste(box_[2], box_[2], lanes);
-  double walked = waste(walk(full()), outputs, unit);
-  if (uses >= kWorthColumns && std::min(rows, walked) > 1.25 * waste(outputs, outputs, unit)) {
+  const std::int64_t lines = outputs / box_[2];
+  // Blocks of many rows take two vectors at a time, from anywhere in a tile.
+  const std::int64_t unit = uses >= kManyUses ? 2 * lanes : lanes;
+  const auto whole = [](std::int64_t cells, std::int64_t multiple) {
+    return ceil_div(cells, multiple) * multiple;
+  };
+  const std::int64_t rows = lines * whole(box_[2], lanes);
+  std::int64_t walked = whole(walk(full()), unit);
+  const std::int64_t saved = (std::min(rows, walked) - whole(outputs, unit)) * uses;
+  const std::int64_t copied = lines * (kRowCost + kVectorCost * ceil_div(box_[2], lanes)) * lanes;
+  if (saved > copied) {
     for (int axis = 0; axis < 3; ++axis) {
       axes_[axis] = column_axis(c, axis);
       extent_[axis] = box_[axis];
     }
-    walked = waste(outputs, outputs, unit);
+    walked = whole(outputs, unit);
   }
-  flat_ = 1.05 * walked < rows;
+  flat_ = 1.05 * static_cast<double>(walked) < static_cast<double>(rows);
 }
 
 /// Slots one after another, taps in their slots; an odd number of cache lines a channel (a tap, in columns),
