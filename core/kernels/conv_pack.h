@@ -45,7 +45,7 @@ class RowLanes {
 
  private:
   using S = Simd<T>;
-  static constexpr std::int64_t kAtOnce = 64;  ///< weights of a row, where channels follow one another
+  static constexpr std::int64_t kAtOnce = 256;  ///< weights of a row, where channels follow one another
 
   std::int64_t row_stride_, channel_stride_, taps_, at_once_;
   detail::Workspace<T> lanes_;

@@ -54,7 +54,7 @@ Correlation input_grad_correlation(const ConvGeometry& g, std::vector<Phase>& ph
 
 std::int64_t least_tiles(std::int64_t weights, std::int64_t cells) {
   constexpr std::int64_t kPieces = 8;
-  constexpr std::int64_t kCopyCost = 4;  ///< of a cell, beside reading a weight
+  constexpr std::int64_t kCopyCost = 16;  ///< of a cell, beside reading a weight
   std::int64_t best = 1;
   for (std::int64_t tiles = 2; tiles <= kPieces; tiles *= 2)
     if ((tiles - best) * weights < (kPieces / best - kPieces / tiles) * kCopyCost * cells) best = tiles;
