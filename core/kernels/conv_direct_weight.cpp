@@ -42,8 +42,9 @@ class WeightGrad {
         rows_(channels_ * taps_),
         row_step_(columns_ ? 1 : taps_),
         pitch_(columns_ ? plan_.channel_size() / taps_ : plan_.channel_size()) {
-    chunks_ = ceil_div(outs_, chunk_);
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
+    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
+    chunks_ = ceil_div(outs_, chunk_);
   }
 
   void run(T* gw, T beta) {

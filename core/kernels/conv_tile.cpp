@@ -67,6 +67,13 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks) {
   return std::clamp<std::int64_t>(ceil_div(kPiecesAThread * num_threads(), pieces), 1, blocks);
 }
 
+std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes) {
+  constexpr std::int64_t kLeastVectors = 2;
+  const std::int64_t least = std::min(chunk, kLeastVectors * lanes);
+  const std::int64_t share = ceil_div(chunk, ceil_div(num_threads(), pieces));
+  return std::max(ceil_div(share, lanes) * lanes, least);
+}
+
 TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
   Axis plan;
   const auto& at = c.at[axis];

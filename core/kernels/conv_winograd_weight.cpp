@@ -46,8 +46,11 @@ class WeightGrad {
             kWantedPieces)),
         plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Layout::shared, kLanes),
         point_cells_(plan_.size(block_)),
-        point_sums_(channels_ * taps_ * chunk_) {
+        point_sums_(channels_ * taps_) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
+    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
+    chunks_ = ceil_div(outs_, chunk_);
+    point_sums_ *= chunk_;
   }
 
   void run(float* gw, float beta) const {
