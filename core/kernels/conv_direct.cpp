@@ -13,7 +13,7 @@ namespace evenkeel::kernels {
 namespace {
 
 constexpr std::int64_t kSumLength =
-    192;  ///< products added before a block goes back to memory: its cells stay in L1
+    128;  ///< products added before a block goes back to memory: its cells stay in L1
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread

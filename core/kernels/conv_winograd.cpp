@@ -17,7 +17,7 @@ using winograd::kOutputs;
 using winograd::kPoints;
 using winograd::kTaps;
 
-constexpr std::int64_t kSumLength = 192;        ///< products added before a block goes back to memory
+constexpr std::int64_t kSumLength = 128;        ///< products added before a block goes back to memory
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
