@@ -30,12 +30,12 @@ std::shared_ptr<nn::Module> mu_transfer() {
   std::int64_t channels = 1;
   for (const std::int64_t side : {7, 4, 2}) {
     net->push_back(nn::Conv2d({.in_channels = channels,
-                            .out_channels = kWidth,
-                            .kernel_size = 3,
-                            .stride = 2,
-                            .padding = 1,
-                            .bias = false},
-                           rng()));
+                               .out_channels = kWidth,
+                               .kernel_size = 3,
+                               .stride = 2,
+                               .padding = 1,
+                               .bias = false},
+                              rng()));
     net->push_back(nn::RMSNorm({.normalized_shape = {kWidth, side, side}, .elementwise_affine = false}));
     net->push_back(nn::ReLU());
     channels = kWidth;

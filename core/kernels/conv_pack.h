@@ -19,7 +19,7 @@ class RowLanes {
       : row_stride_(row_stride),
         channel_stride_(channel_stride),
         taps_(taps),
-        at_once_(channel_stride == taps ? ceil_div(kAtOnce, taps) : 1),
+        at_once_(channel_stride == taps && row_stride != 1 ? ceil_div(kAtOnce, taps) : 1),
         lanes_(static_cast<std::size_t>(at_once_ * taps * kPitch)) {}
 
   /// Calls put(channel, lanes) for each channel below `channels`; lanes[tap * kPitch + row] are its weights.

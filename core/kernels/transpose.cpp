@@ -1,38 +1,49 @@
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/transpose.h>
 
-#include <algorithm>
-
 namespace evenkeel::kernels {
+
+namespace {
+
+/// transpose_to_lanes for a block of kLanes columns, or with kSome for the first `some` of them.
+template <bool kSome, class T>
+void transpose_block(const T* from, std::int64_t pitch, int rows, std::int64_t some, T* to, std::int64_t ld) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  using Vector = typename Simd<T>::Vector;
+  const auto mask = Simd<T>::lanes_between(0, 0, some);
+  const auto load = [&](const T* row) {
+    return kSome ? Simd<T>::load_masked(row, mask) : Simd<T>::load(row);
+  };
+  Vector block[kLanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r) block[r] = r < rows ? load(from + r * pitch) : Vector{};
+    // log2(lanes) perfect shuffles of the rows transpose the block.
+#pragma GCC unroll 4
+  for (int width = 1; width < kLanes; width *= 2) {
+    Vector next[kLanes];
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes / 2; ++r) {
+      next[2 * r] = interleave<T, 0>(block[r], block[r + kLanes / 2]);
+      next[2 * r + 1] = interleave<T, 1>(block[r], block[r + kLanes / 2]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; ++r) block[r] = next[r];
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r)
+    if (!kSome || r < some) Simd<T>::store(to + r * ld, block[r]);
+}
+
+}  // namespace
 
 template <class T>
 void transpose_to_lanes(const T* from, std::int64_t pitch, std::int64_t count, int rows, T* to,
                         std::int64_t ld) {
   constexpr int kLanes = Simd<T>::kLanes;
-  using Vector = typename Simd<T>::Vector;
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    const std::int64_t some = std::min<std::int64_t>(kLanes, count - i);
-    const auto mask = Simd<T>::lanes_between(0, 0, some);
-    Vector block[kLanes];
-#pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r)
-      block[r] = r < rows ? Simd<T>::load_masked(from + r * pitch + i, mask) : Vector{};
-      // log2(lanes) perfect shuffles of the rows transpose the block.
-#pragma GCC unroll 4
-    for (int width = 1; width < kLanes; width *= 2) {
-      Vector next[kLanes];
-#pragma GCC unroll 16
-      for (int r = 0; r < kLanes / 2; ++r) {
-        next[2 * r] = interleave<T, 0>(block[r], block[r + kLanes / 2]);
-        next[2 * r + 1] = interleave<T, 1>(block[r], block[r + kLanes / 2]);
-      }
-#pragma GCC unroll 16
-      for (int r = 0; r < kLanes; ++r) block[r] = next[r];
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < kLanes; ++r)
-      if (r < some) Simd<T>::store(to + (i + r) * ld, block[r]);
-  }
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    transpose_block<false>(from + i, pitch, rows, kLanes, to + i * ld, ld);
+  if (i < count) transpose_block<true>(from + i, pitch, rows, count - i, to + i * ld, ld);
 }
 
 template <class T>
