@@ -33,9 +33,9 @@ using PieceFunction = void (*)(void* context, std::int64_t piece);
 void parallel_pieces(std::int64_t pieces, PieceFunction function, void* context);
 
 /// Runs f(piece) for piece = 0 … pieces-1, in any order, on all threads; returns when all are done and
-/// rethrows the first error. How work is cut into pieces must not depend on the number of threads, and
-/// partial sums are added in the order of the pieces: so results have the same bits at any thread count.
-/// Nested calls run on the calling thread.
+/// rethrows the first error. Where pieces hold parts of one sum, how work is cut must not depend on the
+/// number of threads, and the parts are added in the order of the pieces: so results have the same bits at
+/// any thread count. Nested calls run on the calling thread.
 template <class F>
 void parallel_for(std::int64_t pieces, F&& f) {
   using Function = std::remove_reference_t<F>;

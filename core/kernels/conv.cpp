@@ -10,7 +10,8 @@
 
 namespace evenkeel::kernels {
 
-// Which path is taken when, in this order:
+// Axes that a kernel leaves alone are joined first: a pointwise convolution has one long axis. Which path is
+// taken then, in this order:
 // - Depthwise, all passes: at unit strides conv_depthwise_plane.cpp, each plane in a frame of zeros; else
 //   conv_depthwise.cpp, which reads rows where they are. Both work on vectors of positions.
 // - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
@@ -21,9 +22,10 @@ namespace evenkeel::kernels {
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
 //   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
 //   of positions.
-// conv_tile.h lays out the tiles, row_copy.h fills their rows (strided ones taken apart by vectors),
-// conv_micro.h has the innermost loops and the panels that many row blocks read. The direct paths serve
-// strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
+// conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills the tiles' rows (strided
+// ones taken apart by vectors), conv_pack.h puts the weights in order, conv_micro.h has the innermost loops
+// and the panels that many row blocks read. The direct paths serve strides, dilation, groups and ranks 1 to 3
+// alike; a transposed convolution is the gradient of the input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.
