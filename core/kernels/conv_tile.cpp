@@ -129,6 +129,16 @@ void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, std:
   image_groups_ = ceil_div(all_images_, images_);
 }
 
+/// Cells by which a whole row (plane, volume) may reach into the next: zeros at its end where the next begins
+/// with zeros.
+std::int64_t TilePlan::shared_zeros(int axis) const {
+  const Axis& a = axes_[axis];
+  if (boxes_[axis] != 1 || step_[axis] != 1 || a.base.size() != 1) return 0;
+  const std::int64_t before = -a.base[0];
+  const std::int64_t behind = a.base[0] + out_[axis] + a.reach - source_[axis];
+  return std::clamp<std::int64_t>(std::min(before, behind), 0, a.reach);
+}
+
 void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes) {
   constexpr std::int64_t kManyUses = 16;
   // Of copying a row and a vector of it, in products of a vector.
@@ -140,7 +150,8 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
       return static_cast<std::int64_t>(a.base.size()) * (box_[axis] + a.reach);
     };
     axes_[axis] = layout == Layout::columns || cells(columns) < cells(shared) ? columns : shared;
-    extent_[axis] = box_[axis] + axes_[axis].reach;
+    overlap_[axis] = shared_zeros(axis);
+    extent_[axis] = box_[axis] + axes_[axis].reach - overlap_[axis];
   }
   const std::int64_t outputs = product(box_) * images_;
   const std::int64_t lines = outputs / box_[2];
@@ -156,6 +167,7 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
   if (saved > copied) {
     for (int axis = 0; axis < 3; ++axis) {
       axes_[axis] = column_axis(c, axis);
+      overlap_[axis] = 0;
       extent_[axis] = box_[axis];
     }
     walked = whole(outputs, unit);
@@ -167,7 +179,8 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
 /// so that they do not fall on the same sets of the cache.
 void TilePlan::place_taps(Layout layout, std::int64_t lanes) {
   const auto odd_lines = [&](std::int64_t size) { return (ceil_div(size, lanes) | 1) * lanes; };
-  slot_size_ = images_ * product(extent_);
+  slot_size_ =
+      images_ * product(extent_) + (overlap_[0] * extent_[1] + overlap_[1]) * extent_[2] + overlap_[2];
   if (axes_[2].base.size() > 1) slot_size_ += lanes;  // they are not filled in the order of their places
   if (layout == Layout::columns) slot_size_ = odd_lines(slot_size_);
   const auto slots = [&](int axis) { return static_cast<std::int64_t>(axes_[axis].base.size()); };

@@ -54,7 +54,8 @@ std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t 
 /// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, strides taken apart,
 /// so that any tap is a view at a fixed offset and neighbouring outputs read neighbouring cells. Layout:
 /// [channel][slot][image][depth][row][column]. An axis has one slot for each residue of its taps modulo the
-/// step, with room for all shifts, or, where that is smaller, one for each tap.
+/// step, with room for all shifts, or, where that is smaller, one for each tap. Neighbouring rows (planes,
+/// images) that are whole share the zeros between them.
 class TilePlan {
  public:
   enum class Layout {
@@ -120,11 +121,12 @@ class TilePlan {
 
   static Axis shared_axis(const Correlation& c, int axis);
   static Axis column_axis(const Correlation& c, int axis);
+  std::int64_t shared_zeros(int axis) const;
   void choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes);
   void choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes);
   void place_taps(Layout layout, std::int64_t lanes);
 
-  Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{};
+  Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{}, overlap_{};
   std::array<Axis, 3> axes_;
   std::int64_t all_images_, images_ = 1, image_groups_ = 1, channel_size_ = 0, slot_size_ = 0, slack_;
   std::vector<std::int32_t> tap_offsets_;
