@@ -61,8 +61,8 @@ void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double al
 constexpr double kWorthAPiece = 1 << 20;
 constexpr std::int64_t kMaxPieces = 16;
 constexpr std::int64_t kPieceMultiple = 16;
-/// Rows or columns: for each piece the BLAS packs what pieces share anew.
-constexpr std::int64_t kLeastPiece = 192;
+/// Rows or columns: for each piece the BLAS packs what pieces share anew. Halves may be shorter.
+constexpr std::int64_t kLeastPiece = 192, kLeastHalf = 128;
 
 }  // namespace
 
@@ -92,8 +92,9 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const std::int64_t longer = std::max(m, n);
   const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
-  const std::int64_t pieces =
-      std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(longer / kLeastPiece, 1));
+  const std::int64_t most =
+      std::max({longer / kLeastPiece, std::min<std::int64_t>(longer / kLeastHalf, 2), std::int64_t{1}});
+  const std::int64_t pieces = std::clamp<std::int64_t>(wanted, 1, most);
   const std::int64_t chunk =
       std::max<std::int64_t>(ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple, 1);
   detail::parallel_ranges(longer, chunk, [&](std::int64_t begin, std::int64_t end) {
