@@ -88,6 +88,7 @@ void time_cases(const Options& options, const std::vector<bench::Case>& cases, b
       }
     }
   }
+  results.machine.take_better(bench::measure_machine(options.threads));
 }
 
 /// Every case in a process of its own.

@@ -75,6 +75,11 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+void Machine::take_better(const Machine& other) {
+  for (auto& [threads, value] : gflops) value = std::max(value, other.gflops.at(threads));
+  for (auto& [threads, value] : gigabytes) value = std::max(value, other.gigabytes.at(threads));
+}
+
 Machine measure_machine(const std::vector<int>& thread_counts) {
   Machine machine{.processor = processor_name(),
                   .cores = static_cast<int>(std::thread::hardware_concurrency())};

@@ -19,6 +19,9 @@ struct Machine {
   int cores = 0;
   std::map<int, double> gflops = {};     ///< of SGEMM, by the number of threads
   std::map<int, double> gigabytes = {};  ///< a second of y = y + a·x over vectors that no cache holds
+
+  /// Takes the higher figures of a second measurement: a shared machine is slow for seconds at a time.
+  void take_better(const Machine& other);
 };
 
 Machine measure_machine(const std::vector<int>& thread_counts);
