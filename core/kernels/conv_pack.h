@@ -30,7 +30,7 @@ class RowLanes {
       for (std::int64_t r = 0; r < rows; r += S::kLanes) {
         const std::int64_t wide = std::min<std::int64_t>(S::kLanes, rows - r);
         const T* from = w + c * channel_stride_ + r * row_stride_;
-        if (row_stride_ == 1)
+        if (row_stride_ == 1)  // then a channel has one tap, and its rows are neighbours already
           S::store(lanes_.data() + r, S::load_between(from, 0, 0, wide));
         else
           transpose_to_lanes(from, row_stride_, some * taps_, static_cast<int>(wide), lanes_.data() + r,
@@ -41,7 +41,7 @@ class RowLanes {
   }
 
   /// Distance of taps.
-  static constexpr std::int64_t kPitch = (kMaxRows + Simd<T>::kLanes - 1) / Simd<T>::kLanes * Simd<T>::kLanes;
+  static constexpr std::int64_t kPitch = ceil_div(kMaxRows, Simd<T>::kLanes) * Simd<T>::kLanes;
 
  private:
   using S = Simd<T>;

@@ -47,8 +47,8 @@ std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
 /// the number of threads: rows do not depend on each other.
 std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
 
-/// Output channels of a piece of a weight gradient: `chunk`, or less where that makes fewer than `pieces`
-/// than there are threads. Like row_cuts, it changes no result.
+/// Output channels of a piece of a weight gradient: `chunk`, or less where there are fewer `pieces` of that
+/// size than threads. Like row_cuts, it changes no result.
 std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes);
 
 /// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, strides taken apart,

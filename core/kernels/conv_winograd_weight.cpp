@@ -45,12 +45,11 @@ class WeightGrad {
             std::min(kWantedPieces / (groups_ * chunks_), g.batch * product(shape_.out) / kWorthACut), 1,
             kWantedPieces)),
         plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Layout::shared, kLanes),
-        point_cells_(plan_.size(block_)),
-        point_sums_(channels_ * taps_) {
+        point_cells_(plan_.size(block_)) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
     chunks_ = ceil_div(outs_, chunk_);
-    point_sums_ *= chunk_;
+    point_sums_ = channels_ * taps_ * chunk_;
   }
 
   void run(float* gw, float beta) const {
@@ -217,7 +216,7 @@ class WeightGrad {
   Sizes3 out_;
   std::int64_t groups_, channels_, outs_, kernel_, taps_, chunk_, chunks_, block_, cuts_;
   TilePlan plan_;
-  std::int64_t point_cells_, point_sums_;
+  std::int64_t point_cells_, point_sums_ = 0;
 };
 
 }  // namespace

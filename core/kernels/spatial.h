@@ -17,7 +17,7 @@ inline Sizes3 as_volume(int rank, const Sizes3& sizes, std::int64_t fill) {
 
 inline std::int64_t product(const Sizes3& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Indices o in [0, count) with 0 <= o * step + offset < limit: [begin, end), step >= 1.
 struct IndexRange {
