@@ -17,15 +17,18 @@ namespace evenkeel::kernels {
 // - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
 //   and conv_winograd_weight.cpp take four outputs from six products instead of twelve. A cell that is not
 //   finite may then spoil all four outputs of a quadruple that reads it. f64 is left to the plain sums.
-// - Forward: conv_direct.cpp, register blocks of output channels by positions, over padded tiles in L2.
+// - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
+//   channels, where those fill the vectors and sums are long; else conv_direct.cpp, register blocks of output
+//   channels by vectors of positions.
 // - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
 //   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
 //   of positions.
 // conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills the tiles' rows (strided
 // ones taken apart by vectors), conv_pack.h puts the weights in order, conv_micro.h has the innermost loops
-// and the panels that many row blocks read. The direct paths serve strides, dilation, groups and ranks 1 to 3
-// alike; a transposed convolution is the gradient of the input.
+// and the panels that many row blocks read, conv_pass.h brings results to their places. The direct paths
+// serve strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the
+// input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.

@@ -1,6 +1,8 @@
+#include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_pack.h>
+#include <evenkeel/core/kernels/conv_pass.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
@@ -18,54 +20,13 @@ constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
 constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 
-/// One pass: `rows` results a group from `channels` source channels a group.
-template <class T>
-struct Pass {
-  Correlation shape;
-  std::vector<Phase> phases;  ///< in the order of their starts, the last axis fastest
-  std::int64_t images, groups, channels, rows;
-  const T* source;
-  // Distances of w's elements; taps are neighbours.
-  const T* w;
-  std::int64_t group_stride, row_stride, channel_stride;
-  T* target;
-  Sizes3 size, step;
-  const T* bias;
-  T beta;
-};
-
-/// to[i * phases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`.
-template <class T>
-void weave(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t total, bool add, T* to) {
-  using S = Simd<T>;
-  const auto put = [&](std::int64_t at, typename S::Vector value) {
-    if (at >= total) return;
-    if (add) value += S::load_between(to, at, 0, total);
-    S::store_some(to + at, value, total - at);
-  };
-  if (phases == 1) {
-    for (std::int64_t i = 0; i < total; i += S::kLanes) put(i, S::load(from + i));
-  } else if (phases == 2) {
-    for (std::int64_t i = 0; 2 * i < total; i += S::kLanes) {
-      const auto even = S::load(from + i);
-      const auto odd = S::load(from + pitch + i);
-      put(2 * i, interleave<T, 0>(even, odd));
-      put(2 * i + S::kLanes, interleave<T, 1>(even, odd));
-    }
-  } else {
-    for (std::int64_t p = 0; p < phases; ++p)
-      for (std::int64_t i = 0; i * phases + p < total; ++i)
-        to[i * phases + p] = add ? to[i * phases + p] + from[p * pitch + i] : from[p * pitch + i];
-  }
-}
-
 template <class T>
 class Runner {
  public:
-  explicit Runner(const Pass<T>& pass)
+  explicit Runner(const ConvPass<T>& pass)
       : p_(pass),
         blocks_(pass.rows),
-        block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / most_taps(), 1))),
+        block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / pass.most_taps(), 1))),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         scratch_(pass.phases.size() > 1),
         plan_(pass.shape, pass.images, positions(),
@@ -108,12 +69,6 @@ class Runner {
 
   static std::int64_t even(std::int64_t total, std::int64_t most) {
     return ceil_div(total, ceil_div(total, most));
-  }
-
-  std::int64_t most_taps() const {
-    std::size_t most = 1;
-    for (const Phase& phase : p_.phases) most = std::max(most, phase.tap.size());
-    return static_cast<std::int64_t>(most);
   }
 
   std::int64_t positions() const {
@@ -202,11 +157,18 @@ class Runner {
                      c > 0 || p_.beta != T(0));
         }
       }
-      if (r_.scratch_) deliver(t, planes, r_.blocks_.begin(first), r_.blocks_.begin(last));
+      if (!r_.scratch_) return;
+      const std::int64_t row_lanes = ceil_div(t.count[2], kLanes) * kLanes;
+      const auto row_at = [&](std::int64_t image, std::int64_t d, std::int64_t h) {
+        return plan.flat() ? plan.row_offset(image, d, h)
+                           : ((image * t.count[0] + d) * t.count[1] + h) * row_lanes;
+      };
+      deliver(p_, t, results_.data(), result_ld_, row_at, r_.blocks_.begin(first), r_.blocks_.begin(last),
+              planes);
     }
 
    private:
-    std::int64_t longest_sum() const { return r_.block_channels_ * r_.most_taps(); }
+    std::int64_t longest_sum() const { return r_.block_channels_ * p_.most_taps(); }
 
     void multiply(std::int64_t phase, std::int64_t group, std::int64_t c, std::int64_t channels,
                   std::int64_t first, std::int64_t last, T* to, std::int64_t ld, bool add) {
@@ -258,36 +220,8 @@ class Runner {
                     ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + t.begin[2]);
     }
 
-    /// Results of the scratch memory to their places, phases woven together. A flat tile's last row may be
-    /// read up to a vector beyond its end.
-    void deliver(const Tile& t, T* planes, std::int64_t row_begin, std::int64_t row_end) {
-      const std::int64_t side_by_side = std::min(p_.step[2], p_.size[2]);  // phases that share rows
-      const std::int64_t row_lanes = ceil_div(t.count[2], kLanes) * kLanes;
-      const std::int64_t begin = t.begin[2] * p_.step[2];
-      const std::int64_t length = std::min(t.count[2] * p_.step[2], p_.size[2] - begin);
-      for (std::int64_t image = 0; image < t.images; ++image)
-        for (std::int64_t row = row_begin; row < row_end; ++row) {
-          T* plane = planes + (image * p_.groups * p_.rows + row) * product(p_.size);
-          for (std::int64_t d = 0; d < t.count[0]; ++d)
-            for (std::int64_t h = 0; h < t.count[1]; ++h) {
-              const std::int64_t at = r_.plan_.flat()
-                                          ? r_.plan_.row_offset(image, d, h)
-                                          : ((image * t.count[0] + d) * t.count[1] + h) * row_lanes;
-              for (std::int64_t phase = 0; phase < r_.phases_; phase += side_by_side) {
-                const Sizes3& start = p_.phases[phase].start;
-                const std::int64_t to_d = start[0] + (t.begin[0] + d) * p_.step[0];
-                const std::int64_t to_h = start[1] + (t.begin[1] + h) * p_.step[1];
-                if (to_d >= p_.size[0] || to_h >= p_.size[1]) continue;
-                weave(results_.data() + (phase * p_.rows + row) * result_ld_ + at, p_.rows * result_ld_,
-                      side_by_side, length, p_.beta != T(0),
-                      plane + (to_d * p_.size[1] + to_h) * p_.size[2] + begin);
-              }
-            }
-        }
-    }
-
     Runner& r_;
-    const Pass<T>& p_;
+    const ConvPass<T>& p_;
     std::int64_t result_ld_;
     detail::Workspace<T> cells_;
     detail::Workspace<T> results_;
@@ -296,7 +230,7 @@ class Runner {
     std::int64_t listed_tile_ = -1;
   };
 
-  const Pass<T>& p_;
+  const ConvPass<T>& p_;
   micro::RowBlocks blocks_;
   std::int64_t block_channels_, phases_;
   bool scratch_;
@@ -305,6 +239,12 @@ class Runner {
   std::vector<std::int64_t> first_tap_;
   std::vector<std::int32_t> offsets_;
 };
+
+template <class T>
+void run(const ConvPass<T>& pass) {
+  if (conv_channels_pay(pass)) return conv_by_channels(pass);
+  Runner<T>(pass).run();
+}
 
 }  // namespace
 
@@ -317,10 +257,10 @@ void conv_direct_forward(const ConvGeometry& g, const T* x, const T* w, const T*
   const std::int64_t taps = shape.taps();
   Phase all;
   for (std::int64_t tap = 0; tap < taps; ++tap) all.tap.push_back(tap);
-  const Pass<T> pass{
+  const ConvPass<T> pass{
       shape,           {all}, g.batch, g.groups,  in_group,  out_group, x,   w, out_group * in_group * taps,
       in_group * taps, taps,  y,       shape.out, {1, 1, 1}, bias,      T(0)};
-  Runner<T>(pass).run();
+  run(pass);
 }
 
 template <class T>
@@ -332,23 +272,23 @@ void conv_direct_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* g
   std::vector<Phase> phases;
   const Correlation shape = input_grad_correlation(g, phases);
   const std::int64_t taps = shape.taps();
-  const Pass<T> pass{shape,
-                     phases,
-                     g.batch,
-                     g.groups,
-                     out_group,
-                     in_group,
-                     gy,
-                     w,
-                     out_group * in_group * taps,
-                     taps,
-                     in_group * taps,
-                     gx,
-                     in,
-                     as_volume(g.rank, g.stride, 1),
-                     nullptr,
-                     beta};
-  Runner<T>(pass).run();
+  const ConvPass<T> pass{shape,
+                         phases,
+                         g.batch,
+                         g.groups,
+                         out_group,
+                         in_group,
+                         gy,
+                         w,
+                         out_group * in_group * taps,
+                         taps,
+                         in_group * taps,
+                         gx,
+                         in,
+                         as_volume(g.rank, g.stride, 1),
+                         nullptr,
+                         beta};
+  run(pass);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                             \

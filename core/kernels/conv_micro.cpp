@@ -46,6 +46,32 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   }
 }
 
+template <class T, int kPositions, int kVectors>
+void channel_block_of(std::int64_t k, const T* a, const std::int32_t* offset, const T* cells, const T* start,
+                      T* sum, std::int64_t ld) {
+  using S = Simd<T>;
+  typename S::Vector acc[kPositions][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kPositions; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v)
+      acc[i][v] = S::load((start != nullptr ? start : sum + i * ld) + v * S::kLanes);
+  for (std::int64_t p = 0; p < k; ++p, a += kVectors * S::kLanes) {
+    const T* cell = cells + offset[p];
+    typename S::Vector weights[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) weights[v] = S::load(a + v * S::kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < kPositions; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[i] * weights[v];
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kPositions; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) S::store(sum + i * ld + v * S::kLanes, acc[i][v]);
+}
+
 template <class T, int kRows, int kVectors>
 void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int64_t pitch, const T* gradient,
                      T* sum, std::int64_t ld) {
@@ -128,6 +154,20 @@ OutputBlock<T> output_block(int rows, int vectors) {
 }
 
 template <class T>
+ChannelBlock<T> channel_block(int positions, int vectors) {
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxPositions>{}, []<int kPositions>() {
+    return table(std::make_integer_sequence<int, kMaxChannelVectors>{},
+                 []<int kVectors>() -> ChannelBlock<T> {
+                   if constexpr (kPositions * kVectors <= kMaxSums)
+                     return channel_block_of<T, kPositions, kVectors>;
+                   else
+                     return nullptr;
+                 });
+  });
+  return all[positions - 1][vectors - 1];
+}
+
+template <class T>
 WeightBlock<T> weight_block(int rows, int vectors) {
   static constexpr auto narrow = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
     return std::array<WeightBlock<T>, 2>{weight_block_of<T, kRows, 1>, weight_block_of<T, kRows, 2>};
@@ -147,9 +187,10 @@ DotBlock<T> dot_block(int rows, int columns) {
   return all[rows - 1][columns - 1];
 }
 
-#define EVENKEEL_INSTANTIATE(T)                      \
-  template OutputBlock<T> output_block<T>(int, int); \
-  template WeightBlock<T> weight_block<T>(int, int); \
+#define EVENKEEL_INSTANTIATE(T)                        \
+  template OutputBlock<T> output_block<T>(int, int);   \
+  template ChannelBlock<T> channel_block<T>(int, int); \
+  template WeightBlock<T> weight_block<T>(int, int);   \
   template DotBlock<T> dot_block<T>(int, int);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)

@@ -32,9 +32,10 @@ inline std::int64_t vectors_together(std::int64_t bytes, std::int64_t vectors, s
   return std::max<std::int64_t>(fits / unit, 1) * unit;
 }
 
-/// Rows in blocks of nearly equal height, kMaxRows at most.
+/// Rows in blocks of nearly equal height, `most` at most.
 struct RowBlocks {
-  explicit RowBlocks(std::int64_t total) : rows(total), count(ceil_div(total, kMaxRows)) {}
+  explicit RowBlocks(std::int64_t total, std::int64_t most = kMaxRows)
+      : rows(total), count(ceil_div(total, most)) {}
   std::int64_t begin(std::int64_t block) const {
     return block * (rows / count) + std::min(block, rows % count);
   }
@@ -88,6 +89,18 @@ class Panel {
   std::vector<std::int32_t> offset_;
   Lanes lanes_[kPanelVectors];
 };
+
+inline constexpr int kMaxPositions = kVectorBytes == 64 ? 14 : 6;  ///< neighbouring outputs of a block
+inline constexpr int kMaxChannelVectors = kVectorBytes == 64 ? 4 : 2;
+inline constexpr int kMaxSums = kVectorBytes == 64 ? 28 : 12;  ///< registers that hold sums
+
+/// sum[i * ld …] = start + sum over k of cells[offset[k] + i] * a[k][…], for `positions` outputs i and
+/// `vectors` vectors of output channels, at most kMaxSums together. Without `start` the sums go on.
+template <class T>
+using ChannelBlock = void (*)(std::int64_t k, const T* a, const std::int32_t* offset, const T* cells,
+                              const T* start, T* sum, std::int64_t ld);
+template <class T>
+ChannelBlock<T> channel_block(int positions, int vectors);
 
 /// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.
 struct Run {

@@ -1,0 +1,245 @@
+#include <evenkeel/core/kernels/conv_channels.h>
+#include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_pack.h>
+#include <evenkeel/core/kernels/transpose.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+constexpr std::int64_t kSumLength = 96;         ///< products added before a block goes back to memory
+constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
+constexpr std::int64_t kPositions = 512;
+constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
+
+/// Vectors of a block where rows of `width` outputs are cut into blocks as equal as can be.
+std::int64_t vectors_beside(std::int64_t width) {
+  const std::int64_t positions = ceil_div(width, ceil_div(width, micro::kMaxPositions));
+  return std::min<std::int64_t>(micro::kMaxSums / positions, micro::kMaxChannelVectors);
+}
+
+template <class T>
+class Runner {
+ public:
+  explicit Runner(const ConvPass<T>& pass)
+      : p_(pass),
+        phases_(static_cast<std::int64_t>(pass.phases.size())),
+        vectors_(ceil_div(pass.rows, kLanes)),
+        block_channels_(
+            ceil_div(pass.channels,
+                     ceil_div(pass.channels, std::max<std::int64_t>(kSumLength / pass.most_taps(), 1)))),
+        plan_(pass.shape, pass.images, positions(),
+              least_tiles(pass.rows * pass.channels * pass.shape.taps(),
+                          pass.images * pass.channels * product(pass.shape.source)),
+              0, TilePlan::Layout::shared, kLanes),
+        blocks_(vectors_, vectors_beside(plan_.full().count[2])),
+        packed_(
+            static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),
+        start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), T(0)) {
+    std::int64_t taps = 0;
+    for (const Phase& phase : pass.phases) {
+      first_tap_.push_back(taps);
+      taps += static_cast<std::int64_t>(phase.tap.size());
+      for (std::int64_t c = 0; c < block_channels_; ++c)
+        for (const std::int64_t tap : phase.tap)
+          offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + plan_.tap_offsets()[tap]);
+    }
+    for (std::int64_t group = 0; pass.bias != nullptr && group < pass.groups; ++group)
+      std::copy_n(pass.bias + group * pass.rows, pass.rows, start_.data() + group * vectors_ * kLanes);
+  }
+
+  void run() {
+    pack();
+    const std::int64_t pieces = std::max<std::int64_t>(plan_.tiles() * p_.groups, 1);
+    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
+    const Tile full = plan_.full();
+    const std::int64_t work =
+        product(full.count) * full.images * p_.channels * p_.shape.taps() * ceil_div(p_.rows, cuts) / phases_;
+    const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
+    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
+      Worker worker(*this);
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t cut = i % cuts;
+        worker.work(i / cuts / p_.groups, i / cuts % p_.groups, blocks_.count * cut / cuts,
+                    blocks_.count * (cut + 1) / cuts);
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kLanes = Simd<T>::kLanes;
+
+  std::int64_t positions() const {
+    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) /
+                              (block_channels_ + 2 * vectors_ * kLanes * phases_);
+    return std::clamp<std::int64_t>(fits / (4 * kLanes) * (4 * kLanes), 4 * kLanes, kPositions);
+  }
+
+  /// Weights in the order the blocks read them: [phase][group][channel block][block][channel, tap][vectors].
+  void pack() {
+    const std::int64_t vector_size = kLanes * p_.channels * p_.shape.taps();
+    detail::parallel_ranges(p_.groups * blocks_.count, ceil_div(1 << 14, vector_size),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              micro::RowLanes<T> lanes(p_.row_stride, p_.channel_stride, p_.shape.taps());
+                              for (std::int64_t i = begin; i < end; ++i)
+                                for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
+                                  pack_block(i / blocks_.count, i % blocks_.count, c,
+                                             std::min(block_channels_, p_.channels - c), lanes);
+                            });
+  }
+
+  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
+                  micro::RowLanes<T>& lanes) {
+    const std::int64_t begin = blocks_.begin(block), end = blocks_.begin(block + 1);
+    const std::int64_t height = (end - begin) * kLanes;
+    for (std::int64_t v = begin; v < end; ++v) {
+      const std::int64_t row = v * kLanes;
+      const T* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
+      lanes.each_channel(from, std::min(kLanes, p_.rows - row), channels,
+                         [&](std::int64_t channel, const T* weights) {
+                           for (std::int64_t phase = 0; phase < phases_; ++phase) {
+                             const std::vector<std::int64_t>& taps = p_.phases[phase].tap;
+                             T* to = packed(phase, group, first, begin, channels) + (v - begin) * kLanes +
+                                     channel * static_cast<std::int64_t>(taps.size()) * height;
+                             for (const std::int64_t tap : taps) {
+                               Simd<T>::store(to, Simd<T>::load(weights + tap * micro::RowLanes<T>::kPitch));
+                               to += height;
+                             }
+                           }
+                         });
+    }
+  }
+
+  T* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t vector,
+            std::int64_t channels) {
+    const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
+    return packed_.data() + (first_tap_[phase] * p_.groups * vectors_ * p_.channels +
+                             ((group * p_.channels + channel) * vectors_ + vector * channels) * taps) *
+                                kLanes;
+  }
+
+  /// One thread's scratch memory.
+  class Worker {
+   public:
+    explicit Worker(Runner& runner)
+        : r_(runner),
+          p_(runner.p_),
+          ld_((r_.vectors_ | 1) * kLanes),
+          outputs_(ceil_div(r_.plan_.full().images * product(r_.plan_.full().count), kLanes) * kLanes),
+          cells_(static_cast<std::size_t>(r_.plan_.size(r_.block_channels_))),
+          sums_(static_cast<std::size_t>(r_.phases_ * outputs_ * ld_)),
+          results_(static_cast<std::size_t>(r_.phases_ * p_.rows * outputs_ + kLanes)) {}
+
+    /// Blocks [first, last) of one tile of one group.
+    void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
+      const Tile t = r_.plan_.tile(tile);
+      list_pieces(t);
+      const std::int64_t source_plane = product(p_.shape.source);
+      for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
+        const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
+        r_.plan_.fill(t, p_.source + (group * p_.channels + c) * source_plane,
+                      p_.groups * p_.channels * source_plane, channels, cells_.data());
+        for (std::int64_t phase = 0; phase < r_.phases_; ++phase)
+          multiply(phase, group, c, channels, first, last);
+      }
+      const std::int64_t row_begin = r_.blocks_.begin(first) * kLanes;
+      const std::int64_t row_end = std::min(r_.blocks_.begin(last) * kLanes, p_.rows);
+      turn(t, row_begin, row_end);
+      const auto row_at = [&](std::int64_t image, std::int64_t d, std::int64_t h) {
+        return ((image * t.count[0] + d) * t.count[1] + h) * t.count[2];
+      };
+      deliver(p_, t, results_.data(), outputs_, row_at, row_begin, row_end,
+              p_.target + (t.image * p_.groups + group) * p_.rows * product(p_.size));
+    }
+
+   private:
+    /// sums_ of a tile: [phase][output][row].
+    void multiply(std::int64_t phase, std::int64_t group, std::int64_t c, std::int64_t channels,
+                  std::int64_t first, std::int64_t last) {
+      const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
+      const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
+      for (std::int64_t block = first; block < last; ++block) {
+        const std::int64_t vector = r_.blocks_.begin(block);
+        const auto wide = static_cast<int>(r_.blocks_.begin(block + 1) - vector);
+        const T* weights = r_.packed(phase, group, c, vector, channels);
+        const T* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
+        T* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
+        for (const micro::Run& piece : pieces_) {
+          micro::channel_block<T>(piece.count, wide)(channels * taps, weights, offsets,
+                                                     cells_.data() + piece.source, start, sum, ld_);
+          sum += piece.count * ld_;
+        }
+      }
+    }
+
+    /// Results of rows [row_begin, row_end): [phase][row][output].
+    void turn(const Tile& t, std::int64_t row_begin, std::int64_t row_end) {
+      const std::int64_t outputs = t.images * product(t.count);
+      for (std::int64_t phase = 0; phase < r_.phases_; ++phase)
+        for (std::int64_t i = 0; i < outputs; i += kLanes)
+          transpose_to_lanes(sums_.data() + (phase * outputs_ + i) * ld_ + row_begin, ld_,
+                             row_end - row_begin, static_cast<int>(std::min(kLanes, outputs - i)),
+                             results_.data() + (phase * p_.rows + row_begin) * outputs_ + i, outputs_);
+    }
+
+    /// The tile's outputs, row by row, in pieces that a block takes.
+    void list_pieces(const Tile& t) {
+      pieces_.clear();
+      const std::int64_t pieces = ceil_div(t.count[2], micro::kMaxPositions);
+      for (std::int64_t image = 0; image < t.images; ++image)
+        for (std::int64_t d = 0; d < t.count[0]; ++d)
+          for (std::int64_t h = 0; h < t.count[1]; ++h)
+            for (std::int64_t i = 0; i < pieces; ++i) {
+              const std::int64_t at = t.count[2] * i / pieces;
+              pieces_.push_back({static_cast<std::int32_t>(r_.plan_.row_offset(image, d, h) + at),
+                                 static_cast<std::int32_t>(t.count[2] * (i + 1) / pieces - at)});
+            }
+    }
+
+    Runner& r_;
+    const ConvPass<T>& p_;
+    std::int64_t ld_, outputs_;
+    detail::Workspace<T> cells_, sums_, results_;
+    std::vector<micro::Run> pieces_;
+  };
+
+  const ConvPass<T>& p_;
+  std::int64_t phases_, vectors_, block_channels_;
+  TilePlan plan_;
+  micro::RowBlocks blocks_;
+  detail::Workspace<T> packed_;
+  std::vector<T> start_;
+  std::vector<std::int64_t> first_tap_;
+  std::vector<std::int32_t> offsets_;
+};
+
+}  // namespace
+
+template <class T>
+bool conv_channels_pay(const ConvPass<T>& pass) {
+  constexpr std::int64_t kLeastSum = 96;
+  constexpr std::int64_t kLeastWidth = 4;
+  const std::int64_t vectors = ceil_div(pass.rows, Simd<T>::kLanes);
+  const std::int64_t products =
+      pass.channels * pass.shape.taps() / static_cast<std::int64_t>(pass.phases.size());
+  return vectors > 1 && 4 * pass.rows >= 3 * vectors * Simd<T>::kLanes && pass.most_taps() > 1 &&
+         products >= kLeastSum && pass.shape.out[2] >= kLeastWidth;
+}
+
+template <class T>
+void conv_by_channels(const ConvPass<T>& pass) {
+  Runner<T>(pass).run();
+}
+
+#define EVENKEEL_INSTANTIATE(T)                        \
+  template bool conv_channels_pay(const ConvPass<T>&); \
+  template void conv_by_channels(const ConvPass<T>&);
+EVENKEEL_INSTANTIATE(float)
+EVENKEEL_INSTANTIATE(double)
+#undef EVENKEEL_INSTANTIATE
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <evenkeel/core/kernels/conv_pass.h>
+
+namespace evenkeel::kernels {
+
+/// Whether vectors of output channels are well filled, and sums long enough to transpose them afterwards.
+template <class T>
+bool conv_channels_pay(const ConvPass<T>& pass);
+
+/// A direct pass by vectors of output channels: blocks of neighbouring outputs of a row by vectors of
+/// channels, whose sums are transposed at the end. Rows of any width fill the lanes, and no cell is copied
+/// more than once.
+template <class T>
+void conv_by_channels(const ConvPass<T>& pass);
+
+}  // namespace evenkeel::kernels
