@@ -149,7 +149,8 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
     const auto cells = [&](const Axis& a) {
       return static_cast<std::int64_t>(a.base.size()) * (box_[axis] + a.reach);
     };
-    axes_[axis] = layout == Layout::columns || cells(columns) < cells(shared) ? columns : shared;
+    const bool apart = layout == Layout::columns || (axis == 2 && c.turns > 1);
+    axes_[axis] = apart || cells(columns) < cells(shared) ? columns : shared;
     overlap_[axis] = shared_zeros(axis);
     extent_[axis] = box_[axis] + axes_[axis].reach - overlap_[axis];
   }
@@ -237,9 +238,10 @@ void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, s
             ...);
   };
   if (split(std::make_integer_sequence<int, kMaxSplit - 1>{})) return;
-  fill_rows(t, source, image_stride, channels, to, [&](std::int64_t first, std::int64_t count) {
-    return RowCopy<T>(source_[2], first, step_[2], count);
-  });
+  fill_rows(t, source, image_stride, channels, to,
+            [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
+              return RowCopy<T>(source_[2], begin * step_[2] + at, step_[2], count);
+            });
 }
 
 template void TilePlan::fill(const Tile&, const float*, std::int64_t, std::int64_t, float*) const;

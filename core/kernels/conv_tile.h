@@ -10,12 +10,13 @@
 namespace evenkeel::kernels {
 
 /// What all passes of a convolution are made of: output q of an axis reads source cells q * step + at[tap],
-/// zero where that lies outside.
+/// zero where that lies outside. A last axis in which several sequences take turns is for fill_rows() alone.
 struct Correlation {
   Sizes3 source{1, 1, 1};
   Sizes3 out{1, 1, 1};
   Sizes3 step{1, 1, 1};
   std::array<std::vector<std::int64_t>, 3> at;
+  std::int64_t turns = 1;  ///< sequences that take turns along the last axis
 
   std::int64_t taps() const { return static_cast<std::int64_t>(at[0].size() * at[1].size() * at[2].size()); }
 };
@@ -77,8 +78,8 @@ class TilePlan {
   template <class T>
   void fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to) const;
 
-  /// The same with rows made by `make_row(first, count)`, whose result has copy(row, next, to) and clear(to):
-  /// cells first, first + step … of a source row, `count` of them.
+  /// The same with rows made by `make_row(begin, at, count)`, whose result has copy(row, next, to) and
+  /// clear(to): what outputs begin, begin + 1 … of a tap at `at` read of a source row, `count` of them.
   template <class T, class MakeRow>
   void fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to,
                  MakeRow&& make_row) const;
@@ -136,14 +137,15 @@ class TilePlan {
 template <class T, class MakeRow>
 void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                          T* to, MakeRow&& make_row) const {
-  const std::int64_t columns = t.count[2] + axes_[2].reach;
+  std::vector<decltype(make_row(0, 0, 0))> rows;
+  for (const std::int64_t base_w : axes_[2].base)
+    rows.push_back(make_row(t.begin[2], base_w, t.count[2] + axes_[2].reach));
   for (std::int64_t channel = 0; channel < channels; ++channel, to += channel_size_) {
     T* slot = to;
     for (const std::int64_t base_d : axes_[0].base)
       for (const std::int64_t base_h : axes_[1].base)
-        for (const std::int64_t base_w : axes_[2].base) {
-          fill_slot(t, source + channel * product(source_), image_stride, base_d, base_h,
-                    make_row(t.begin[2] * step_[2] + base_w, columns), slot);
+        for (const auto& row : rows) {
+          fill_slot(t, source + channel * product(source_), image_stride, base_d, base_h, row, slot);
           slot += slot_size_;
         }
   }

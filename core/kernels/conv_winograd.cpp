@@ -145,14 +145,14 @@ class Runner {
       const std::int64_t plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        r_.plan_.fill_rows(t, p_.source + (group * p_.channels + c) * plane, p_.groups * p_.channels * plane,
-                           channels, cells_.data(), [&](std::int64_t begin, std::int64_t count) {
-                             return winograd::SourceRow(p_.shape.source[2], begin, count, r_.point_cells_);
-                           });
+        winograd::fill_tile(r_.plan_, p_.shape, t, p_.source + (group * p_.channels + c) * plane,
+                            p_.groups * p_.channels * plane, channels, r_.point_cells_, cells_.data());
         for (std::int64_t point = 0; point < kPoints; ++point)
           multiply(t, point, group, c, channels, first, last);
       }
-      deliver(t, group, r_.blocks_.begin(first), r_.blocks_.begin(last));
+      winograd::for_turns(p_.shape.turns, [&]<int kWidth>() {
+        deliver<kWidth>(t, group, r_.blocks_.begin(first), r_.blocks_.begin(last));
+      });
     }
 
    private:
@@ -180,9 +180,8 @@ class Runner {
         }
     }
 
+    template <int kWidth>
     void deliver(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) const {
-      const std::int64_t begin = t.begin[2] * kOutputs;
-      const std::int64_t length = std::min(t.count[2] * kOutputs, p_.size[2] - begin);
       for (std::int64_t image = 0; image < t.images; ++image)
         for (std::int64_t row = row_begin; row < row_end; ++row) {
           const std::int64_t channel = group * p_.rows + row;
@@ -190,10 +189,10 @@ class Runner {
           float* plane = p_.target + ((t.image + image) * p_.groups * p_.rows + channel) * product(p_.size);
           for (std::int64_t d = 0; d < t.count[0]; ++d)
             for (std::int64_t h = 0; h < t.count[1]; ++h)
-              winograd::deliver_row(
+              winograd::deliver_row<kWidth>(
                   sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, h), p_.rows * sums_ld_,
-                  length, bias, p_.beta != 0,
-                  plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2] + begin);
+                  p_.shape.turns, t.begin[2], t.count[2], bias, p_.beta != 0,
+                  plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2], p_.size[2]);
         }
     }
 
@@ -212,6 +211,11 @@ class Runner {
   std::vector<std::int32_t> offsets_;
 };
 
+/// Of a row of `length` outputs in which `turns` sequences take turns.
+std::int64_t quadruples(std::int64_t length, std::int64_t turns) {
+  return ceil_div(ceil_div(length, turns), kOutputs) * turns;
+}
+
 }  // namespace
 
 Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
@@ -224,9 +228,10 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
   }
   const std::int64_t first = std::min(c.at[2].front(), c.at[2].back());
   const auto kernel = static_cast<std::int64_t>(c.at[2].size());
+  c.turns = g.dilation[g.rank - 1];
   c.at[2].clear();
-  for (std::int64_t tap = 0; tap < kernel; tap += kTaps) c.at[2].push_back(first + tap);
-  c.out[2] = ceil_div(c.out[2], kOutputs);
+  for (std::int64_t tap = 0; tap < kernel; tap += kTaps) c.at[2].push_back(first + tap * c.turns);
+  c.out[2] = quadruples(c.out[2], c.turns);
   c.step[2] = kOutputs;
   return c;
 }
@@ -238,7 +243,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;
   const std::int64_t kernel = g.kernel[last];
-  if (g.dilation[last] != 1 && kernel > 1) return false;
+  if (!winograd::transforms_turns(g.dilation[last])) return false;
   if (std::min(g.in_channels, g.out_channels) / g.groups < kManyChannels) return false;
   if (g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1))) <
       kManyPositions)
@@ -246,7 +251,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   // Products of the plain sum over those of the transformed one.
   const auto gain = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
-           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * ceil_div(length, kOutputs));
+           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, g.dilation[last]));
   };
   return std::min(gain(g.in[last]), gain(g.out[last])) > 1.4;
 }

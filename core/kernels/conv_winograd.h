@@ -6,7 +6,8 @@
 namespace evenkeel::kernels {
 
 /// Whether F(4, 3) along the last axis saves time on a pass with `out` outputs along it and `channels` and
-/// `rows` channels a group in and out: unit strides, three taps or more, enough of everything.
+/// `rows` channels a group in and out: unit strides, three taps or more, enough of everything. Dilated rows
+/// are transformed where vectors find enough neighbours in them.
 bool conv_winograd_pays(const ConvGeometry& g);
 
 /// As conv_forward() and conv_input_grad(), where conv_winograd_pays(). Kernels of more than three taps are
@@ -17,7 +18,8 @@ void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const floa
 
 void conv_winograd_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta);
 
-/// x -> y, or turned gy -> gx, with the last axis's outputs in quadruples and its taps in pieces of three.
+/// x -> y, or turned gy -> gx, with the last axis's outputs in quadruples and its taps in pieces of three. A
+/// dilation leaves that many sequences that take turns, and their quadruples do so too.
 Correlation winograd_correlation(const ConvGeometry& g, bool turned);
 
 }  // namespace evenkeel::kernels

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
 
 #include <algorithm>
@@ -34,50 +35,81 @@ inline std::array<Vector, kPoints> transform_kernel(Vector w0, Vector w1, Vector
           w2};
 }
 
-/// Lane q is lane 4 q + kFirst of a followed by b, the last where there is none.
-template <int kFirst>
+/// A dilated row holds `turns` sequences that take turns. So do their quadruples: quadruple q belongs to
+/// sequence q % turns, and its cells are `turns` apart from 4 q - 3 (q % turns) on. Vectors of quadruples are
+/// taken apart by shuffles of whole elements where a power of two of sequences fits into half a vector; where
+/// there are more sequences, vectors of neighbours are read for each of a quadruple's cells.
+inline bool transforms_turns(std::int64_t turns) { return 2 * turns >= kLanes || (turns & (turns - 1)) == 0; }
+
+/// Calls f<kWidth>() for shuffles of elements of kWidth lanes, f<0>() for vectors of neighbours.
+template <class F>
+void for_turns(std::int64_t turns, F&& f) {
+  if (turns == 1) return f.template operator()<1>();
+  if constexpr (kLanes > 2)
+    if (turns == 2) return f.template operator()<2>();
+  if constexpr (kLanes > 4)
+    if (turns == 4) return f.template operator()<4>();
+  if constexpr (kLanes > 8)
+    if (turns == 8) return f.template operator()<8>();
+  f.template operator()<0>();
+}
+
+/// Calls f(q, cell, some) for vectors of quadruples begin + q … that are neighbours, `some` of `count`: their
+/// first cells are neighbours too, from `cell` on.
+template <class F>
+void each_neighbours(std::int64_t turns, std::int64_t begin, std::int64_t count, F&& f) {
+  std::int64_t turn = begin % turns, cell = kOutputs * begin - (kOutputs - 1) * turn;
+  for (std::int64_t q = 0; q < count;) {
+    const std::int64_t some = std::min({kLanes, turns - turn, count - q});
+    f(q, cell, some);
+    q += some, turn += some, cell += some;
+    if (turn == turns) turn = 0, cell += (kOutputs - 1) * turns;
+  }
+}
+
+/// Element q, of kWidth lanes, is element 4 q + kFirst of a followed by b, the last where there is none.
+template <int kFirst, int kWidth>
 Vector every_fourth(Vector a, Vector b) {
+  constexpr int kLast = 2 * S::kLanes / kWidth - 1;
   return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    return __builtin_shufflevector(a, b, (std::min(4 * kIndex + kFirst, 2 * S::kLanes - 1))...);
+    return __builtin_shufflevector(
+        a, b, (std::min(4 * (kIndex / kWidth) + kFirst, kLast) * kWidth + kIndex % kWidth)...);
   }
   (std::make_integer_sequence<int, S::kLanes>{});
 }
 
-/// Copies rows as RowCopy does, transformed: to[p * pitch + q] = the value at point p of the six cells from
-/// first + 4 q on.
+/// Vectors v, one behind the other, as the quadruples' first cells, second cells, and so on.
+template <int kWidth>
+std::array<Vector, kOutputs> quartered(const Vector* v) {
+  const Vector even = evens<float, kWidth>(v[0], v[1]), later_even = evens<float, kWidth>(v[2], v[3]);
+  const Vector odd = odds<float, kWidth>(v[0], v[1]), later_odd = odds<float, kWidth>(v[2], v[3]);
+  return {evens<float, kWidth>(even, later_even), evens<float, kWidth>(odd, later_odd),
+          odds<float, kWidth>(even, later_even), odds<float, kWidth>(odd, later_odd)};
+}
+
+/// Copies rows as RowCopy does, transformed, for for_turns(): to[p * pitch + q] = the value at point p of the
+/// six cells that quadruple begin + q reads, the first of them `base` cells from its own.
+template <int kWidth>
 class SourceRow {
  public:
-  SourceRow(std::int64_t length, std::int64_t first, std::int64_t count, std::int64_t pitch)
+  SourceRow(std::int64_t length, std::int64_t turns, std::int64_t begin, std::int64_t base,
+            std::int64_t count, std::int64_t pitch)
       : length_(length),
-        first_(first),
+        turns_(turns),
+        begin_(begin),
+        base_(base),
+        first_(base + kOutputs * begin),
         count_(count),
         pitch_(pitch),
-        mask_{S::lanes_between(first, 0, length), S::lanes_between(first + kLanes, 0, length)} {}
+        mask_{S::lanes_between(first_, 0, length), S::lanes_between(first_ + kLanes, 0, length)} {}
 
   void copy(const float* row, std::int64_t next, float* to) const {
-    if (count_ <= kNarrow) {
-      const Vector a = S::load_masked(row + first_, mask_[0]);
-      const Vector b = S::load_masked(row + first_ + kLanes, mask_[1]);
-      return transform({every_fourth<0>(a, b), every_fourth<1>(a, b), every_fourth<2>(a, b),
-                        every_fourth<3>(a, b), every_fourth<4>(a, b), every_fourth<5>(a, b)},
-                       to);
-    }
-    for (std::int64_t q = 0; q < count_; q += kLanes) {
-      const std::int64_t at = first_ + kOutputs * q;
-      Vector v[5];
-      if (at >= 0 && at + 5 * kLanes <= length_) {
-        for (int i = 0; i < 5; ++i) v[i] = S::load(row + at + i * kLanes);
-      } else {
-        for (int i = 0; i < 5; ++i) v[i] = S::load_between(row, at + i * kLanes, 0, length_);
-      }
-      for (int i = 0; i < 4; ++i) __builtin_prefetch(row + at + i * kLanes + next);
-      const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
-      const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
-      const Vector d0 = evens<float>(even, later_even), d1 = evens<float>(odd, later_odd);
-      transform({d0, d1, odds<float>(even, later_even), odds<float>(odd, later_odd),
-                 joined<float, 1>(d0, v[4]), joined<float, 1>(d1, joined<float, 1>(v[4], v[4]))},
-                to + q);
-    }
+    if constexpr (kWidth == 0)
+      copy_neighbours(row, next, to);
+    else if (count_ <= kNarrow)
+      copy_narrow(row, to);
+    else
+      copy_elements(row, next, to);
   }
 
   void clear(float* to) const {
@@ -87,7 +119,47 @@ class SourceRow {
 
  private:
   /// Quadruples whose cells two vectors hold.
-  static constexpr std::int64_t kNarrow = (2 * kLanes - kPoints) / kOutputs + 1;
+  static constexpr std::int64_t kNarrow =
+      (2 * kLanes / std::max(kWidth, 1) - kPoints + kOutputs) / kOutputs * kWidth;
+
+  void copy_narrow(const float* row, float* to) const {
+    const Vector a = S::load_masked(row + first_, mask_[0]);
+    const Vector b = S::load_masked(row + first_ + kLanes, mask_[1]);
+    transform({every_fourth<0, kWidth>(a, b), every_fourth<1, kWidth>(a, b), every_fourth<2, kWidth>(a, b),
+               every_fourth<3, kWidth>(a, b), every_fourth<4, kWidth>(a, b), every_fourth<5, kWidth>(a, b)},
+              to);
+  }
+
+  void copy_elements(const float* row, std::int64_t next, float* to) const {
+    for (std::int64_t q = 0; q < count_; q += kLanes) {
+      const std::int64_t at = first_ + kOutputs * q;
+      Vector v[5];
+      if (at >= 0 && at + 5 * kLanes <= length_) {
+        for (int i = 0; i < 5; ++i) v[i] = S::load(row + at + i * kLanes);
+      } else {
+        for (int i = 0; i < 5; ++i) v[i] = S::load_between(row, at + i * kLanes, 0, length_);
+      }
+      for (int i = 0; i < 4; ++i) __builtin_prefetch(row + at + i * kLanes + next);
+      const auto d = quartered<kWidth>(v);
+      transform({d[0], d[1], d[2], d[3], joined<float, kWidth>(d[0], v[4]),
+                 joined<float, kWidth>(d[1], joined<float, kWidth>(v[4], v[4]))},
+                to + q);
+    }
+  }
+
+  void copy_neighbours(const float* row, std::int64_t next, float* to) const {
+    each_neighbours(turns_, begin_, count_, [&](std::int64_t q, std::int64_t cell, std::int64_t) {
+      const std::int64_t at = base_ + cell;
+      std::array<Vector, kPoints> d;
+      if (at >= 0 && at + (kPoints - 1) * turns_ + kLanes <= length_) {
+        for (int i = 0; i < kPoints; ++i) d[i] = S::load(row + at + i * turns_);
+      } else {
+        for (int i = 0; i < kPoints; ++i) d[i] = S::load_between(row, at + i * turns_, 0, length_);
+      }
+      for (int i = 0; i < kOutputs; ++i) __builtin_prefetch(row + at + i * turns_ + next);
+      transform(d, to + q);
+    });
+  }
 
   void transform(const std::array<Vector, kPoints>& d, float* to) const {
     const Vector inner_even = d[4] - 2 * d[2], inner_odd = kInner * (d[3] - 2 * d[1]);
@@ -100,46 +172,73 @@ class SourceRow {
     S::store(to + 5 * pitch_, d[1] + (d[5] - 2.5f * d[3]));
   }
 
-  std::int64_t length_, first_, count_, pitch_;
+  std::int64_t length_, turns_, begin_, base_, first_, count_, pitch_;
   S::Mask mask_[2];
 };
 
-/// Copies rows of a gradient: to[p * pitch + q] = the value at point p of cells 4 q … 4 q + 3, zero from
-/// `length` on.
+/// Fills a tile by such rows: to[p * pitch + …] = the cells at point p, laid out as the plan says.
+inline void fill_tile(const TilePlan& plan, const Correlation& shape, const Tile& t, const float* source,
+                      std::int64_t image_stride, std::int64_t channels, std::int64_t pitch, float* to) {
+  for_turns(shape.turns, [&]<int kWidth>() {
+    plan.fill_rows(t, source, image_stride, channels, to,
+                   [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
+                     return SourceRow<kWidth>(shape.source[2], shape.turns, begin, at, count, pitch);
+                   });
+  });
+}
+
+/// Copies rows of a gradient: to[p * pitch + q] = the value at point p of the cells of quadruple begin + q,
+/// zero from `length` on.
+template <int kWidth>
 class GradientRow {
  public:
-  GradientRow(std::int64_t length, std::int64_t count, std::int64_t pitch)
-      : length_(length), count_(count), pitch_(pitch) {}
+  GradientRow(std::int64_t length, std::int64_t turns, std::int64_t begin, std::int64_t count,
+              std::int64_t pitch)
+      : length_(length), turns_(turns), begin_(begin), count_(count), pitch_(pitch) {}
 
   void copy(const float* row, float* to) const {
-    if (count_ * kOutputs <= kLanes) {
-      const Vector v = S::load_between(row, 0, 0, length_);
-      return transform(every_fourth<0>(v, v), every_fourth<1>(v, v), every_fourth<2>(v, v),
-                       every_fourth<3>(v, v), to);
-    }
-    for (std::int64_t q = 0; q < count_; q += kLanes) {
-      Vector v[4];
-      for (int i = 0; i < 4; ++i) v[i] = S::load_between(row, kOutputs * q + i * kLanes, 0, length_);
-      const Vector even = evens<float>(v[0], v[1]), later_even = evens<float>(v[2], v[3]);
-      const Vector odd = odds<float>(v[0], v[1]), later_odd = odds<float>(v[2], v[3]);
-      transform(evens<float>(even, later_even), evens<float>(odd, later_odd), odds<float>(even, later_even),
-                odds<float>(odd, later_odd), to + q);
-    }
+    if constexpr (kWidth == 0)
+      copy_neighbours(row, to);
+    else
+      copy_elements(row + kOutputs * begin_, to);
   }
 
  private:
-  void transform(Vector y0, Vector y1, Vector y2, Vector y3, float* to) const {
-    const Vector inner_even = y0 + 0.5f * y2, inner_odd = kInner * (y1 + 0.5f * y3);
-    const Vector outer_even = y0 + 2 * y2, outer_odd = kOuter * (y1 + 2 * y3);
-    S::store(to, y0);
+  void copy_elements(const float* from, float* to) const {
+    const std::int64_t length = length_ - kOutputs * begin_;
+    if (count_ * kOutputs <= kLanes) {
+      const Vector v = S::load_between(from, 0, 0, length);
+      return transform({every_fourth<0, kWidth>(v, v), every_fourth<1, kWidth>(v, v),
+                        every_fourth<2, kWidth>(v, v), every_fourth<3, kWidth>(v, v)},
+                       to);
+    }
+    for (std::int64_t q = 0; q < count_; q += kLanes) {
+      Vector v[kOutputs];
+      for (int i = 0; i < kOutputs; ++i) v[i] = S::load_between(from, kOutputs * q + i * kLanes, 0, length);
+      transform(quartered<kWidth>(v), to + q);
+    }
+  }
+
+  void copy_neighbours(const float* row, float* to) const {
+    each_neighbours(turns_, begin_, count_, [&](std::int64_t q, std::int64_t cell, std::int64_t) {
+      std::array<Vector, kOutputs> y;
+      for (int i = 0; i < kOutputs; ++i) y[i] = S::load_between(row, cell + i * turns_, 0, length_);
+      transform(y, to + q);
+    });
+  }
+
+  void transform(const std::array<Vector, kOutputs>& y, float* to) const {
+    const Vector inner_even = y[0] + 0.5f * y[2], inner_odd = kInner * (y[1] + 0.5f * y[3]);
+    const Vector outer_even = y[0] + 2 * y[2], outer_odd = kOuter * (y[1] + 2 * y[3]);
+    S::store(to, y[0]);
     S::store(to + pitch_, inner_even + inner_odd);
     S::store(to + 2 * pitch_, inner_even - inner_odd);
     S::store(to + 3 * pitch_, outer_even + outer_odd);
     S::store(to + 4 * pitch_, outer_even - outer_odd);
-    S::store(to + 5 * pitch_, y3);
+    S::store(to + 5 * pitch_, y[3]);
   }
 
-  std::int64_t length_, count_, pitch_;
+  std::int64_t length_, turns_, begin_, count_, pitch_;
 };
 
 /// to[k * count + i] = weight k, below `taps`, that from[p * count + i], sums at point p, stand for.
@@ -156,27 +255,43 @@ inline void deliver_kernel(const float* from, std::int64_t count, std::int64_t t
   }
 }
 
-/// to[i] = bias + the outputs that from[p * pitch + q], sums at point p, stand for; += with add; i < total.
-inline void deliver_row(const float* from, std::int64_t pitch, std::int64_t total, float bias, bool add,
-                        float* to) {
-  for (std::int64_t i = 0; i < total; i += kOutputs * kLanes, from += kLanes) {
-    const Vector inner_1 = S::load(from + pitch), inner_2 = S::load(from + 2 * pitch);
-    const Vector outer_1 = S::load(from + 3 * pitch), outer_2 = S::load(from + 4 * pitch);
-    const Vector inner_even = inner_1 + inner_2, inner_odd = kInner * (inner_1 - inner_2);
-    const Vector outer_even = outer_1 + outer_2, outer_odd = kOuter * (outer_1 - outer_2);
-    const Vector y0 = S::load(from) + inner_even + outer_even + bias;
-    const Vector y1 = inner_odd + outer_odd + bias;
-    const Vector y2 = 0.5f * inner_even + 2 * outer_even + bias;
-    const Vector y3 = 0.5f * inner_odd + 2 * outer_odd + S::load(from + 5 * pitch) + bias;
-    const Vector even = interleave<float, 0>(y0, y2), later_even = interleave<float, 1>(y0, y2);
-    const Vector odd = interleave<float, 0>(y1, y3), later_odd = interleave<float, 1>(y1, y3);
-    const Vector out[] = {interleave<float, 0>(even, odd), interleave<float, 1>(even, odd),
-                          interleave<float, 0>(later_even, later_odd),
-                          interleave<float, 1>(later_even, later_odd)};
-    for (int part = 0; part < kOutputs; ++part) {
-      const std::int64_t at = i + part * kLanes;
-      if (at >= total) return;
-      S::store_some(to + at, add ? out[part] + S::load_between(to, at, 0, total) : out[part], total - at);
+/// The outputs that from[p * pitch + lane], sums at point p, stand for.
+inline std::array<Vector, kOutputs> transform_sums(const float* from, std::int64_t pitch, float bias) {
+  const Vector inner_1 = S::load(from + pitch), inner_2 = S::load(from + 2 * pitch);
+  const Vector outer_1 = S::load(from + 3 * pitch), outer_2 = S::load(from + 4 * pitch);
+  const Vector inner_even = inner_1 + inner_2, inner_odd = kInner * (inner_1 - inner_2);
+  const Vector outer_even = outer_1 + outer_2, outer_odd = kOuter * (outer_1 - outer_2);
+  return {S::load(from) + inner_even + outer_even + bias, inner_odd + outer_odd + bias,
+          0.5f * inner_even + 2 * outer_even + bias,
+          0.5f * inner_odd + 2 * outer_odd + S::load(from + 5 * pitch) + bias};
+}
+
+/// Of a row of `length` outputs, those of `count` quadruples from `begin` on: bias + what
+/// from[p * pitch + q], sums at point p, stand for; += with add.
+template <int kWidth>
+void deliver_row(const float* from, std::int64_t pitch, std::int64_t turns, std::int64_t begin,
+                 std::int64_t count, float bias, bool add, float* row, std::int64_t length) {
+  const auto put = [&](std::int64_t at, Vector value, std::int64_t end) {
+    if (at < end) S::store_some(row + at, add ? value + S::load_between(row, at, 0, end) : value, end - at);
+  };
+  if constexpr (kWidth == 0) {
+    each_neighbours(turns, begin, count, [&](std::int64_t q, std::int64_t cell, std::int64_t some) {
+      const auto y = transform_sums(from + q, pitch, bias);
+      for (std::int64_t i = 0, at = cell; i < kOutputs; ++i, at += turns)
+        put(at, y[i], std::min(at + some, length));
+    });
+  } else {
+    const std::int64_t end = std::min(length, kOutputs * (begin + count));
+    for (std::int64_t at = kOutputs * begin; at < end; at += kOutputs * kLanes, from += kLanes) {
+      const auto y = transform_sums(from, pitch, bias);
+      const Vector even = interleave<float, 0, kWidth>(y[0], y[2]),
+                   later_even = interleave<float, 1, kWidth>(y[0], y[2]);
+      const Vector odd = interleave<float, 0, kWidth>(y[1], y[3]),
+                   later_odd = interleave<float, 1, kWidth>(y[1], y[3]);
+      put(at, interleave<float, 0, kWidth>(even, odd), end);
+      put(at + kLanes, interleave<float, 1, kWidth>(even, odd), end);
+      put(at + 2 * kLanes, interleave<float, 0, kWidth>(later_even, later_odd), end);
+      put(at + 3 * kLanes, interleave<float, 1, kWidth>(later_even, later_odd), end);
     }
   }
 }

@@ -97,14 +97,14 @@ class WeightGrad {
       const std::int64_t plane = product(g_.shape_.source);
       for (std::int64_t index = first; index < last; ++index) {
         const Tile t = g_.plan_.tile(index);
-        transform_gradient(t, group * g_.outs_ + out, outs);
+        winograd::for_turns(g_.shape_.turns, [&]<int kWidth>() {
+          transform_gradient<kWidth>(t, group * g_.outs_ + out, outs);
+        });
         list_runs(t);
         for (std::int64_t c = 0; c < g_.channels_; c += g_.block_) {
           const std::int64_t channels = std::min(g_.block_, g_.channels_ - c);
-          g_.plan_.fill_rows(t, g_.x_ + (group * g_.channels_ + c) * plane, g_.groups_ * g_.channels_ * plane,
-                             channels, cells_.data(), [&](std::int64_t begin, std::int64_t count) {
-                               return winograd::SourceRow(g_.shape_.source[2], begin, count, g_.point_cells_);
-                             });
+          winograd::fill_tile(g_.plan_, g_.shape_, t, g_.x_ + (group * g_.channels_ + c) * plane,
+                              g_.groups_ * g_.channels_ * plane, channels, g_.point_cells_, cells_.data());
           for (std::int64_t point = 0; point < kPoints; ++point)
             multiply(point, outs, channels, sum + point * g_.point_sums_ + c * g_.taps_ * g_.chunk_);
         }
@@ -132,11 +132,13 @@ class WeightGrad {
     }
 
     /// gy of the tile, transformed, as [point][panel][position][output channel of the panel].
+    template <int kWidth>
     void transform_gradient(const Tile& t, std::int64_t out, std::int64_t outs) {
       const std::int64_t vectors = ceil_div(outs, kLanes);
       const std::int64_t plane = product(g_.out_);
       const std::int64_t count = product(t.count) * t.images;
-      const winograd::GradientRow row(g_.out_[2] - t.begin[2] * kOutputs, t.count[2], kLanes * row_pitch_);
+      const winograd::GradientRow<kWidth> row(g_.out_[2], g_.shape_.turns, t.begin[2], t.count[2],
+                                              kLanes * row_pitch_);
       for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
         const std::int64_t wide = micro::panel(vectors, v);
         for (std::int64_t lane = 0; lane < wide; ++lane) {
@@ -148,7 +150,7 @@ class WeightGrad {
               const float* from = g_.gy_ + (image * g_.groups_ * g_.outs_ + out + first + o) * plane;
               for (std::int64_t d = t.begin[0]; d < t.begin[0] + t.count[0]; ++d)
                 for (std::int64_t h = t.begin[1]; h < t.begin[1] + t.count[1]; ++h, to += t.count[2])
-                  row.copy(from + (d * g_.out_[1] + h) * g_.out_[2] + t.begin[2] * kOutputs, to);
+                  row.copy(from + (d * g_.out_[1] + h) * g_.out_[2], to);
             }
           }
           for (std::int64_t point = 0; point < kPoints; ++point)

@@ -89,29 +89,32 @@ struct Simd {
 };
 
 /// Lanes of the lower (kHalf 0) or upper (1) halves of a and b in turn: a0 b0 a1 b1 …
-template <class T, int kHalf>
+/// Here and in evens() and odds() kWidth lanes that stay together may take the place of one.
+template <class T, int kHalf, int kWidth = 1>
 typename Simd<T>::Vector interleave(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
   constexpr int kLanes = Simd<T>::kLanes;
   return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    return __builtin_shufflevector(a, b, (kIndex / 2 + kHalf * kLanes / 2 + kIndex % 2 * kLanes)...);
+    return __builtin_shufflevector(a, b,
+                                   (kIndex / kWidth / 2 * kWidth + kIndex % kWidth + kHalf * kLanes / 2 +
+                                    kIndex / kWidth % 2 * kLanes)...);
   }
   (std::make_integer_sequence<int, kLanes>{});
 }
 
 /// Every second lane of a, then of b.
-template <class T>
+template <class T, int kWidth = 1>
 typename Simd<T>::Vector evens(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
   return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    return __builtin_shufflevector(a, b, (2 * kIndex)...);
+    return __builtin_shufflevector(a, b, (2 * kIndex - kIndex % kWidth)...);
   }
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
 }
 
 /// Every second lane of a from the second on, then of b.
-template <class T>
+template <class T, int kWidth = 1>
 typename Simd<T>::Vector odds(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
   return [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    return __builtin_shufflevector(a, b, (2 * kIndex + 1)...);
+    return __builtin_shufflevector(a, b, (2 * kIndex - kIndex % kWidth + kWidth)...);
   }
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
 }
