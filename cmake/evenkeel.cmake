@@ -20,14 +20,14 @@ if(EVENKEEL_SANITIZE)
   endif()
 endif()
 
-# evenkeel_library(<folder> [LEVEL <level>] [PUBLIC <targets>] [PRIVATE <targets>] [HEADERS_ONLY <targets>]): one
-# library of all sources below a folder of the tree, static unless a level of x86-64 is given. HEADERS_ONLY targets
-# are needed to build it, not to link with it.
+# evenkeel_library(<folder> [LEVEL <level>] [EXCLUDE <sources>] [PUBLIC <targets>] [PRIVATE <targets>]
+# [HEADERS_ONLY <targets>]): one library of all sources below a folder of the tree but the excluded ones, static
+# unless a level of x86-64 is given. HEADERS_ONLY targets are needed to build it, not to link with it.
 # With a level it is a shared library for that level. The first one is the library that is linked with; those of
 # further levels go to glibc-hwcaps/<level>/ beside it, where the C library's loader finds the best that the processor
 # can run.
 function(evenkeel_library folder)
-  cmake_parse_arguments(link "" "LEVEL" "PUBLIC;PRIVATE;HEADERS_ONLY" ${ARGN})
+  cmake_parse_arguments(link "" "LEVEL" "EXCLUDE;PUBLIC;PRIVATE;HEADERS_ONLY" ${ARGN})
   set(target evenkeel_${folder})
   if(TARGET ${target})
     set(target ${target}_${link_LEVEL})
@@ -35,6 +35,7 @@ function(evenkeel_library folder)
     add_dependencies(evenkeel_${folder} ${target})
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  list(REMOVE_ITEM sources ${link_EXCLUDE})
   if(link_LEVEL)
     add_library(${target} SHARED ${sources})
     target_compile_options(${target} PRIVATE -march=${link_LEVEL} -fno-semantic-interposition)

@@ -1,5 +1,5 @@
 #include <evenkeel/core/build_info.h>
-#include <evenkeel/core/kernels/gemm.h>
+#include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
 

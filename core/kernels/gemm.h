@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace evenkeel::kernels {
 
 /// c = alpha * op(a) * op(b) + beta * c on the calling thread, row-major: op(a) is m x k, op(b) is k x n, c
 /// is m x n; op transposes when its flag is set; ld* is the distance of two stored rows. c is not read when
-/// beta is 0.
+/// beta is 0, a and b are not when alpha is 0.
 template <class T>
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
           std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc);
@@ -24,8 +23,5 @@ template <class T>
 void gemm_batched(std::int64_t batch, bool trans_a, bool trans_b, std::int64_t m, std::int64_t n,
                   std::int64_t k, T alpha, const T* a, std::int64_t stride_a, const T* b,
                   std::int64_t stride_b, T beta, T* c);
-
-/// The BLAS and the processor core it was set up for, such as "OpenBLAS SkylakeX".
-std::string blas_core();
 
 }  // namespace evenkeel::kernels

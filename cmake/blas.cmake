@@ -1,0 +1,17 @@
+# What multiplies matrices, by EVENKEEL_BLAS: the library, the headers that core needs to be built with it, the sources
+# that the choice leaves out, and the library's pkg-config module.
+set(blas_library)
+set(blas_headers)
+set(blas_module)
+if(EVENKEEL_BLAS STREQUAL OpenBLAS)
+  pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+  set(blas_library PkgConfig::openblas)
+  set(blas_module openblas)
+  set(other_blas ${PROJECT_SOURCE_DIR}/core/kernels/blas_eigen.cpp)
+elseif(EVENKEEL_BLAS STREQUAL Eigen)
+  find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+  set(blas_headers Eigen3::Eigen)
+  set(other_blas ${PROJECT_SOURCE_DIR}/core/kernels/blas_openblas.cpp)
+else()
+  message(FATAL_ERROR "EVENKEEL_BLAS: expected OpenBLAS or Eigen, got \"${EVENKEEL_BLAS}\"")
+endif()
