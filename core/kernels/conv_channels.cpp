@@ -81,25 +81,16 @@ class Runner {
 
   /// Weights in the order the blocks read them: [phase][group][channel block][block][channel, tap][vectors].
   void pack() {
-    const std::int64_t vector_size = kLanes * p_.channels * p_.shape.taps();
-    detail::parallel_ranges(p_.groups * blocks_.count, ceil_div(1 << 14, vector_size),
-                            [&](std::int64_t begin, std::int64_t end) {
-                              micro::RowLanes<T> lanes(p_.row_stride, p_.channel_stride, p_.shape.taps());
-                              for (std::int64_t i = begin; i < end; ++i)
-                                for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
-                                  pack_block(i / blocks_.count, i % blocks_.count, c,
-                                             std::min(block_channels_, p_.channels - c), lanes);
-                            });
+    micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows,
+                       [&](auto&&... args) { pack_block(args...); });
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  micro::RowLanes<T>& lanes) {
+                  const T* from, micro::RowLanes<T>& lanes) {
     const std::int64_t begin = blocks_.begin(block), end = blocks_.begin(block + 1);
     const std::int64_t height = (end - begin) * kLanes;
-    for (std::int64_t v = begin; v < end; ++v) {
-      const std::int64_t row = v * kLanes;
-      const T* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
-      lanes.each_channel(from, std::min(kLanes, p_.rows - row), channels,
+    for (std::int64_t v = begin; v < end; ++v, from += kLanes * p_.row_stride) {
+      lanes.each_channel(from, std::min(kLanes, p_.rows - v * kLanes), channels,
                          [&](std::int64_t channel, const T* weights) {
                            for (std::int64_t phase = 0; phase < phases_; ++phase) {
                              const std::vector<std::int64_t>& taps = p_.phases[phase].tap;

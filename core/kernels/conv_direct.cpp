@@ -79,22 +79,14 @@ class Runner {
 
   /// Weights in the order the blocks read them: [phase][group][channel block][row block][channel, tap][row].
   void pack() {
-    const std::int64_t block_size = micro::kMaxRows * p_.channels * p_.shape.taps();
-    detail::parallel_ranges(p_.groups * blocks_.count, ceil_div(1 << 14, block_size),
-                            [&](std::int64_t begin, std::int64_t end) {
-                              micro::RowLanes<T> lanes(p_.row_stride, p_.channel_stride, p_.shape.taps());
-                              for (std::int64_t i = begin; i < end; ++i)
-                                for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
-                                  pack_block(i / blocks_.count, i % blocks_.count, c,
-                                             std::min(block_channels_, p_.channels - c), lanes);
-                            });
+    micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows,
+                       [&](auto&&... args) { pack_block(args...); });
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  micro::RowLanes<T>& lanes) {
+                  const T* from, micro::RowLanes<T>& lanes) {
     const std::int64_t row = blocks_.begin(block);
     const std::int64_t height = blocks_.begin(block + 1) - row;
-    const T* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
     lanes.each_channel(from, height, channels, [&](std::int64_t channel, const T* weights) {
       for (std::int64_t phase = 0; phase < phases_; ++phase) {
         const std::vector<std::int64_t>& taps = p_.phases[phase].tap;

@@ -3,6 +3,7 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/transpose.h>
+#include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
@@ -50,5 +51,50 @@ class RowLanes {
   std::int64_t row_stride_, channel_stride_, taps_, at_once_;
   detail::Workspace<T> lanes_;
 };
+
+/// The weights of a pass: row r, channel c, tap t of group g is data[g * group_stride + r * row_stride +
+/// c * channel_stride + t].
+template <class T>
+struct Weights {
+  const T* data;
+  std::int64_t group_stride, row_stride, channel_stride, taps;
+};
+
+/// Calls pack_block(group, block, first, channels, from, lanes) for each group, row block and block of
+/// channels, shared out over the threads; `from` and `lanes` are what each_channel is to be called with. A
+/// block of `blocks` has `unit` rows for each of its own, `rows` in all. Where a channel's rows are
+/// neighbours and channels far apart (gradients of the input), a block by itself would read little of many
+/// pages: the rows of several blocks are brought together first.
+template <class T, class PackBlock>
+void pack_blocks(const Weights<T>& w, std::int64_t groups, std::int64_t channels, std::int64_t block_channels,
+                 const RowBlocks& blocks, std::int64_t unit, std::int64_t rows, PackBlock&& pack_block) {
+  constexpr std::int64_t kWorthAPiece = 1 << 14, kMostTogether = 16;
+  constexpr std::int64_t kFar = 4096 / sizeof(T), kNearCells = (128 << 10) / sizeof(T);
+  const bool far = w.row_stride == w.taps && w.channel_stride >= kFar;
+  const std::int64_t line = ceil_div(blocks.rows, blocks.count) * unit * w.taps;
+  const std::int64_t together =
+      far ? std::clamp<std::int64_t>(kNearCells / (block_channels * line), 1, kMostTogether) : 1;
+  const std::int64_t pitch = far ? together * line + Simd<T>::kLanes : w.channel_stride;
+  const std::int64_t grain = std::max(ceil_div(kWorthAPiece, channels * line), together);
+  detail::parallel_ranges(groups * blocks.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::Workspace<T> near(far ? static_cast<std::size_t>(block_channels * pitch) : 0);
+    RowLanes<T> lanes(w.row_stride, pitch, w.taps);
+    for (std::int64_t i = begin, next; i < end; i = next) {
+      const std::int64_t group = i / blocks.count, before = group * blocks.count;
+      next = std::min({end, before + blocks.count, i + together});
+      const std::int64_t row = blocks.begin(i - before) * unit;
+      const std::int64_t count = std::min(blocks.begin(next - before) * unit, rows) - row;
+      for (std::int64_t c = 0; c < channels; c += block_channels) {
+        const std::int64_t some = std::min(block_channels, channels - c);
+        const T* from = w.data + group * w.group_stride + row * w.row_stride + c * w.channel_stride;
+        for (std::int64_t channel = 0; far && channel < some; ++channel)
+          std::copy_n(from + channel * w.channel_stride, count * w.taps, near.data() + channel * pitch);
+        if (far) from = near.data();
+        for (std::int64_t block = i - before; block < next - before; ++block)
+          pack_block(group, block, c, some, from + (blocks.begin(block) * unit - row) * w.row_stride, lanes);
+      }
+    }
+  });
+}
 
 }  // namespace evenkeel::kernels::micro

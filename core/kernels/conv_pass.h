@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evenkeel/core/kernels/conv_pack.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -25,6 +26,8 @@ struct ConvPass {
   Sizes3 size, step;
   const T* bias;
   T beta;
+
+  micro::Weights<T> weights() const { return {w, group_stride, row_stride, channel_stride, shape.taps()}; }
 
   /// Of the phase that has most.
   std::int64_t most_taps() const {
