@@ -212,13 +212,17 @@ class Runner {
 
 template <class T>
 bool conv_channels_pay(const ConvPass<T>& pass) {
-  constexpr std::int64_t kLeastSum = 96;
-  constexpr std::int64_t kLeastWidth = 4;
-  const std::int64_t vectors = ceil_div(pass.rows, Simd<T>::kLanes);
-  const std::int64_t products =
-      pass.channels * pass.shape.taps() / static_cast<std::int64_t>(pass.phases.size());
-  return vectors > 1 && 4 * pass.rows >= 3 * vectors * Simd<T>::kLanes && pass.most_taps() > 1 &&
-         products >= kLeastSum && pass.shape.out[2] >= kLeastWidth;
+  constexpr std::int64_t kLeastSum = 96, kLeastWidth = 4;
+  constexpr double kLeastFill = 0.75;
+  const auto fill = [](std::int64_t count) {
+    constexpr std::int64_t kLanes = Simd<T>::kLanes;
+    return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);
+  };
+  const std::int64_t width = pass.shape.out[2];
+  const auto phases = static_cast<std::int64_t>(pass.phases.size());
+  return pass.rows > Simd<T>::kLanes && width >= kLeastWidth && pass.most_taps() > 1 &&
+         pass.channels * pass.shape.taps() / phases >= kLeastSum &&
+         fill(pass.rows) >= std::max(kLeastFill, 0.95 * fill(width));
 }
 
 template <class T>

@@ -87,26 +87,20 @@ class Runner {
   /// Transformed weights in the order the blocks read them:
   /// [point][group][channel block][row block][channel, tap][row].
   void pack() {
-    const std::int64_t block_size = micro::kMaxRows * p_.channels * taps_;
-    detail::parallel_ranges(
-        p_.groups * blocks_.count, ceil_div(1 << 13, block_size), [&](std::int64_t begin, std::int64_t end) {
-          const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
-          micro::RowLanes<float> lanes(p_.row_stride, p_.channel_stride, lines * p_.kernel);
-          for (std::int64_t i = begin; i < end; ++i)
-            for (std::int64_t c = 0; c < p_.channels; c += block_channels_)
-              pack_block(i / blocks_.count, i % blocks_.count, c, std::min(block_channels_, p_.channels - c),
-                         lanes);
-        });
+    const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
+    const micro::Weights<float> weights{p_.w, p_.group_stride, p_.row_stride, p_.channel_stride,
+                                        lines * p_.kernel};
+    micro::pack_blocks(weights, p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows,
+                       [&](auto&&... args) { pack_block(args...); });
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  micro::RowLanes<float>& lanes) {
+                  const float* from, micro::RowLanes<float>& lanes) {
     using S = Simd<float>;
     const std::int64_t row = blocks_.begin(block);
     const std::int64_t height = blocks_.begin(block + 1) - row;
     const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
     float* to = packed(0, group, first, row, channels);
-    const float* from = p_.w + group * p_.group_stride + row * p_.row_stride + first * p_.channel_stride;
     lanes.each_channel(from, height, channels, [&](std::int64_t, const float* weights) {
       for (std::int64_t line = 0; line < lines; ++line)
         for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
