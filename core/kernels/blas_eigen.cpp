@@ -4,6 +4,7 @@
 
 // False alarms in AVX-512's intrinsics, GCC bug 105593.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 
 // Eigen's functions are templates in headers, compiled here for our processor flags. Under its own name the
 // linker would merge them with those of a user's program, which may be compiled for others and then packs
