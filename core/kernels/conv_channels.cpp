@@ -220,9 +220,9 @@ bool conv_channels_pay(const ConvPass<T>& pass) {
   };
   const std::int64_t width = pass.shape.out[2];
   const auto phases = static_cast<std::int64_t>(pass.phases.size());
-  return pass.rows > Simd<T>::kLanes && width >= kLeastWidth && pass.most_taps() > 1 &&
+  return width >= kLeastWidth && pass.most_taps() > 1 &&
          pass.channels * pass.shape.taps() / phases >= kLeastSum &&
-         fill(pass.rows) >= std::max(kLeastFill, 0.95 * fill(width));
+         fill(pass.rows) >= std::max(kLeastFill, 1.05 * fill(width));
 }
 
 template <class T>

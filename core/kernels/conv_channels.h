@@ -4,7 +4,7 @@
 
 namespace evenkeel::kernels {
 
-/// Whether vectors of output channels are filled as well as vectors of positions would be, and sums long
+/// Whether vectors of output channels are filled better than vectors of positions would be, and sums long
 /// enough to transpose them afterwards.
 template <class T>
 bool conv_channels_pay(const ConvPass<T>& pass);

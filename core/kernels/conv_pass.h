@@ -37,29 +37,35 @@ struct ConvPass {
   }
 };
 
-/// to[i * phases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`.
-template <class T>
-void weave(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t total, bool add, T* to) {
+/// to[i * kPhases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`; a
+/// vector of `from` beyond that may be read.
+template <int kPhases, class T>
+void weave_vectors(const T* from, std::int64_t pitch, std::int64_t total, bool add, T* to) {
   using S = Simd<T>;
-  const auto put = [&](std::int64_t at, typename S::Vector value) {
-    if (at >= total) return;
-    if (add) value += S::load_between(to, at, 0, total);
-    S::store_some(to + at, value, total - at);
-  };
-  if (phases == 1) {
-    for (std::int64_t i = 0; i < total; i += S::kLanes) put(i, S::load(from + i));
-  } else if (phases == 2) {
-    for (std::int64_t i = 0; 2 * i < total; i += S::kLanes) {
-      const auto even = S::load(from + i);
-      const auto odd = S::load(from + pitch + i);
-      put(2 * i, interleave<T, 0>(even, odd));
-      put(2 * i + S::kLanes, interleave<T, 1>(even, odd));
+  const auto step = [&]<bool kWhole>(std::int64_t i) {
+    typename S::Vector v[kPhases];
+    for (int p = 0; p < kPhases; ++p) v[p] = S::load(from + p * pitch + i);
+    const auto put = [&](std::int64_t at, typename S::Vector value) {
+      if (kWhole) return S::store(to + at, add ? value + S::load(to + at) : value);
+      if (at >= total) return;
+      S::store_some(to + at, add ? value + S::load_between(to, at, 0, total) : value, total - at);
+    };
+    [&]<int... kPart>(std::integer_sequence<int, kPart...>) {
+      (put(i * kPhases + kPart * S::kLanes, woven<T, kPart>(v)), ...);
     }
-  } else {
-    for (std::int64_t p = 0; p < phases; ++p)
-      for (std::int64_t i = 0; i * phases + p < total; ++i)
-        to[i * phases + p] = add ? to[i * phases + p] + from[p * pitch + i] : from[p * pitch + i];
-  }
+    (std::make_integer_sequence<int, kPhases>{});
+  };
+  std::int64_t i = 0;
+  for (; (i + S::kLanes) * kPhases <= total; i += S::kLanes) step.template operator()<true>(i);
+  if (i * kPhases < total) step.template operator()<false>(i);
+}
+
+template <class T>
+void weave_scalars(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t total, bool add,
+                   T* to) {
+  for (std::int64_t p = 0; p < phases; ++p)
+    for (std::int64_t i = 0; i * phases + p < total; ++i)
+      to[i * phases + p] = add ? to[i * phases + p] + from[p * pitch + i] : from[p * pitch + i];
 }
 
 /// Results [row_begin, row_end) of a tile to their places in `planes`, phases woven together. They lie in
@@ -68,6 +74,7 @@ void weave(const T* from, std::int64_t pitch, std::int64_t phases, std::int64_t 
 template <class T, class RowAt>
 void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int64_t ld, RowAt&& row_at,
              std::int64_t row_begin, std::int64_t row_end, T* planes) {
+  constexpr int kMostVectors = 8;
   const std::int64_t side_by_side = std::min(pass.step[2], pass.size[2]);  // phases that share rows
   const auto phases = static_cast<std::int64_t>(pass.phases.size());
   const std::int64_t begin = t.begin[2] * pass.step[2];
@@ -76,21 +83,35 @@ void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int6
   // Whole rows that follow one another here as there are one.
   if (phases == 1 && length == pass.size[2] && row_at(0, 0, lines) == row_at(0, 0, 0) + lines * length)
     length *= std::exchange(lines, 1);
-  for (std::int64_t image = 0; image < t.images; ++image)
-    for (std::int64_t row = row_begin; row < row_end; ++row) {
-      T* plane = planes + (image * pass.groups * pass.rows + row) * product(pass.size);
-      for (std::int64_t d = 0; d < t.count[0]; ++d)
-        for (std::int64_t h = 0; h < lines; ++h)
-          for (std::int64_t phase = 0; phase < phases; phase += side_by_side) {
-            const Sizes3& start = pass.phases[phase].start;
-            const std::int64_t to_d = start[0] + (t.begin[0] + d) * pass.step[0];
-            const std::int64_t to_h = start[1] + (t.begin[1] + h) * pass.step[1];
-            if (to_d >= pass.size[0] || to_h >= pass.size[1]) continue;
-            weave(results + (phase * pass.rows + row) * ld + row_at(image, d, h), pass.rows * ld,
-                  side_by_side, length, pass.beta != T(0),
-                  plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin);
+  const auto each_line = [&](auto&& weave) {
+    for (std::int64_t image = 0; image < t.images; ++image)
+      for (std::int64_t row = row_begin; row < row_end; ++row) {
+        T* plane = planes + (image * pass.groups * pass.rows + row) * product(pass.size);
+        for (std::int64_t d = 0; d < t.count[0]; ++d)
+          for (std::int64_t h = 0; h < lines; ++h) {
+            const T* from = results + row * ld + row_at(image, d, h);
+            for (std::int64_t phase = 0; phase < phases; phase += side_by_side) {
+              const Sizes3& start = pass.phases[phase].start;
+              const std::int64_t to_d = start[0] + (t.begin[0] + d) * pass.step[0];
+              const std::int64_t to_h = start[1] + (t.begin[1] + h) * pass.step[1];
+              if (to_d < pass.size[0] && to_h < pass.size[1])
+                weave(from + phase * pass.rows * ld,
+                      plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin);
+            }
           }
-    }
+      }
+  };
+  const std::int64_t pitch = pass.rows * ld;
+  const bool add = pass.beta != T(0);
+  const auto by_vectors = [&]<int... kLess>(std::integer_sequence<int, kLess...>) {
+    return ((side_by_side == kLess + 1 && (each_line([&](const T* from, T* to) {
+                                             weave_vectors<kLess + 1>(from, pitch, length, add, to);
+                                           }),
+                                           true)) ||
+            ...);
+  };
+  if (!by_vectors(std::make_integer_sequence<int, kMostVectors>{}))
+    each_line([&](const T* from, T* to) { weave_scalars(from, pitch, side_by_side, length, add, to); });
 }
 
 }  // namespace evenkeel::kernels

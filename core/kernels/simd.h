@@ -139,6 +139,26 @@ typename Simd<T>::Vector every(const typename Simd<T>::Vector (&v)[kStep]) {
   (std::make_integer_sequence<int, kStep - 1>{});
 }
 
+/// Part kPart of the lanes of all vectors in turn: the opposite of `every`.
+template <class T, int kPart, int kVectors>
+typename Simd<T>::Vector woven(const typename Simd<T>::Vector (&v)[kVectors]) {
+  constexpr int kLanes = Simd<T>::kLanes;
+  const auto add = [&]<int kVector, int... kLane>(auto before, std::integer_sequence<int, kLane...>) {
+    constexpr auto index = [](int lane) {
+      const int at = kPart * kLanes + lane;
+      if (at % kVectors == kVector) return kLanes + at / kVectors;
+      return kVector == 1 && at % kVectors == 0 ? at / kVectors : lane;
+    };
+    return __builtin_shufflevector(before, v[kVector], index(kLane)...);
+  };
+  return [&]<int... kVector>(std::integer_sequence<int, kVector...>) {
+    auto result = v[0];
+    ((result = add.template operator()<kVector + 1>(result, std::make_integer_sequence<int, kLanes>{})), ...);
+    return result;
+  }
+  (std::make_integer_sequence<int, kVectors - 1>{});
+}
+
 /// Lanes first … of a followed by b.
 template <class T, int kFirst>
 typename Simd<T>::Vector joined(typename Simd<T>::Vector a, typename Simd<T>::Vector b) {
