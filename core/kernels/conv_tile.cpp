@@ -10,6 +10,16 @@ namespace {
 
 constexpr int kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
 
+/// The size from `least` to `most` of the pieces that cut `length` at the least cost of all.
+template <class Cost>
+std::int64_t cheapest_box(std::int64_t length, std::int64_t least, std::int64_t most, Cost&& cost) {
+  const auto total = [&](std::int64_t box) { return length / box * cost(box) + cost(length % box); };
+  std::int64_t best = least;
+  for (std::int64_t box = least + 1; box <= most; ++box)
+    if (total(box) < total(best)) best = box;
+  return best;
+}
+
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
 
 }  // namespace
@@ -115,13 +125,19 @@ TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t posit
 
 /// Grows the box from the innermost axis out, then over images.
 void TilePlan::choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes) {
-  std::int64_t room = std::max<std::int64_t>(positions, 1);
+  std::int64_t room = std::max<std::int64_t>(positions, 1), inner = 1;
+  // Of a tile, in blocks of two vectors.
+  const auto cost = [&](std::int64_t rows) { return ceil_div(rows * inner, 2 * lanes); };
   for (int axis = 2; axis >= 0; --axis) {
     const std::int64_t length = std::max<std::int64_t>(out_[axis], 1);
     const std::int64_t pieces = ceil_div(length, room);
     box_[axis] = ceil_div(length, pieces);
-    if (axis == 2 && pieces > 1) box_[axis] = std::min(ceil_div(box_[axis], 2 * lanes) * 2 * lanes, length);
+    if (axis == 2 && pieces > 1)
+      box_[axis] = std::min(ceil_div(box_[axis], 2 * lanes) * 2 * lanes, length);
+    else if (axis < 2 && pieces > 1)
+      box_[axis] = cheapest_box(length, box_[axis], room, cost);
     boxes_[axis] = ceil_div(out_[axis], box_[axis]);
+    inner *= box_[axis];
     room = std::max<std::int64_t>(room / box_[axis], 1);
   }
   const std::int64_t spare = all_images_ * product(boxes_) / min_tiles;

@@ -158,13 +158,15 @@ class Runner {
       constexpr std::int64_t kAtOnce = 2;
       const std::int64_t together = micro::vectors_together(
           channels * r_.plan_.channel_size() * static_cast<std::int64_t>(sizeof(float)), vectors, kAtOnce);
-      for (std::int64_t v = 0; v < vectors; v += together)
+      for (std::int64_t v = 0, end; v < vectors; v = end) {
+        end =
+            vectors - v <= together + 1 ? vectors : v + together;  // one alone would not pay for the weights
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);
           const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
           const float* weights = r_.packed(point, group, c, row, channels);
-          for (std::int64_t j = v; j < std::min(v + together, vectors); j += kAtOnce) {
-            const auto wide = static_cast<int>(std::min(kAtOnce, vectors - j));
+          for (std::int64_t j = v; j < end; j += kAtOnce) {
+            const auto wide = static_cast<int>(std::min(kAtOnce, end - j));
             micro::Lanes lanes[kAtOnce];
             for (std::int64_t i = 0; i < wide; ++i)
               lanes[i] = {static_cast<std::int32_t>((j + i) * kLanes), kLanes, (j + i) * kLanes};
@@ -172,6 +174,7 @@ class Runner {
                                                      lanes, sums + row * sums_ld_, sums_ld_, nullptr, c > 0);
           }
         }
+      }
     }
 
     template <int kWidth>
