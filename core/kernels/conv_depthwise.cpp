@@ -1,7 +1,8 @@
 #include <evenkeel/core/kernels/conv_depthwise.h>
+#include <evenkeel/core/kernels/conv_depthwise_lanes.h>
+#include <evenkeel/core/kernels/conv_depthwise_plan.h>
 #include <evenkeel/core/kernels/conv_depthwise_plane.h>
 #include <evenkeel/core/kernels/conv_depthwise_share.h>
-#include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
 
 #include <algorithm>
@@ -12,43 +13,13 @@ namespace evenkeel::kernels {
 
 namespace {
 
-/// A tap of the last axis: results q of a phase read cell q * step + shift.
-struct Tap {
-  std::int64_t shift;
-  std::int64_t weight;
-};
-
-/// A source row that goes into a target row, and which of the other axes' taps it meets.
-struct Line {
-  std::int64_t source;
-  std::int64_t tap;
-};
-
-/// What all planes share: which source row meets which target row, and where the rows end.
+/// The plan with vectors along the rows, and where the rows end.
 template <class T>
-struct Plan {
+struct Plan : DepthwisePlan {
   using S = Simd<T>;
   static constexpr std::int64_t kLanes = S::kLanes;
 
-  /// Results read cells from + (out * step + at) of each axis; with `turned`, results are the cells and read
-  /// the outs.
-  Plan(const ConvGeometry& g, bool turned) : kernel(g.kernel[g.rank - 1]) {
-    const Correlation c = forward_correlation(g);
-    target = turned ? c.source : c.out;
-    source = turned ? c.out : c.source;
-    step = turned ? 1 : static_cast<int>(c.step[2]);
-    phases = turned ? static_cast<int>(c.step[2]) : 1;
-    for (std::int64_t d = 0; d < target[0]; ++d)
-      for (std::int64_t h = 0; h < target[1]; ++h) add_row(c, turned, d, h);
-    taps.resize(static_cast<std::size_t>(phases));
-    for (int phase = 0; phase < phases; ++phase)
-      for (std::int64_t k = 0; k < kernel; ++k) {
-        const std::int64_t at = c.at[2][k];
-        if (!turned)
-          taps[phase].push_back({at, k});
-        else if ((phase - at) % phases == 0)
-          taps[phase].push_back({(phase - at) / phases, k});
-      }
+  Plan(const ConvGeometry& g, bool turned) : DepthwisePlan(g, turned) {
     vectors = ceil_div(ceil_div(target[2], phases), kLanes);
     constexpr std::int64_t kFewVectors = 8;
     if (vectors > kFewVectors) find_inside();
@@ -59,17 +30,10 @@ struct Plan {
             masks.push_back(S::lanes_between(tap.shift + (v * step + half) * kLanes, 0, source[2]));
   }
 
-  std::int64_t rows() const { return target[0] * target[1]; }
   std::int64_t edges() const { return vectors - (inside_end - inside_begin); }
   /// Place of a vector's masks among those of its tap.
   std::int64_t edge(std::int64_t v) const { return v < inside_begin ? v : v - (inside_end - inside_begin); }
 
-  Sizes3 target, source;
-  std::int64_t kernel;
-  int step, phases;
-  std::vector<Line> lines;
-  std::vector<std::size_t> first_line{0};         ///< of each target row, and the end
-  std::vector<std::vector<Tap>> taps;             ///< of each phase
   std::int64_t vectors;                           ///< of a phase in a row
   std::int64_t inside_begin = 0, inside_end = 0;  ///< vectors of a long row that read no cell beyond its ends
   std::vector<typename S::Mask> masks;            ///< [phase][tap][vector, if not inside][half]
@@ -85,22 +49,6 @@ struct Plan {
     const std::int64_t reach = step * kLanes;
     inside_begin = std::min(std::max<std::int64_t>(ceil_div(-low, reach), 1), vectors - 1);
     inside_end = std::clamp((source[2] - high) / reach, inside_begin, vectors - 1);
-  }
-
-  void add_row(const Correlation& c, bool turned, std::int64_t d, std::int64_t h) {
-    const auto source_of = [&](int axis, std::int64_t result, std::size_t tap) {
-      const std::int64_t at = c.at[axis][tap];
-      if (!turned) return result * c.step[axis] + at;
-      return (result - at) % c.step[axis] == 0 ? (result - at) / c.step[axis] : -1;
-    };
-    for (std::size_t kd = 0; kd < c.at[0].size(); ++kd)
-      for (std::size_t kh = 0; kh < c.at[1].size(); ++kh) {
-        const std::int64_t from_d = source_of(0, d, kd), from_h = source_of(1, h, kh);
-        if (from_d < 0 || from_d >= source[0] || from_h < 0 || from_h >= source[1]) continue;
-        lines.push_back(
-            {(from_d * source[1] + from_h) * source[2], static_cast<std::int64_t>(kd * c.at[1].size() + kh)});
-      }
-    first_line.push_back(lines.size());
   }
 };
 
@@ -127,11 +75,11 @@ void row_part(const Plan<T>& plan, std::int64_t row, std::int64_t v, const T* pl
   typename S::Vector sum[kPhases][kVectors], other[kPhases][kVectors] = {};
   for (auto& phase : sum)
     for (auto& s : phase) s = start - typename S::Vector{};
-  const auto add_line = [&](const Line& line, auto& to_phases, std::size_t phase, std::size_t tap,
-                            const auto* mask) {
-    const Tap& t = plan.taps[phase][tap];
+  const auto add_line = [&](const DepthwisePlan::Line& line, auto& to_phases, std::size_t phase,
+                            std::size_t tap, const auto* mask) {
+    const DepthwisePlan::Tap& t = plan.taps[phase][tap];
     const T weight = w[line.tap * plan.kernel + t.weight];
-    const T* from = plane + line.source + v * kStep * kLanes + t.shift;
+    const T* from = plane + line.row * plan.source[2] + v * kStep * kLanes + t.shift;
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j)
       to_phases[phase][j] += weight * cells<T, kStep, kInside>(from + j * kStep * kLanes, mask + j * kStep);
@@ -266,6 +214,7 @@ bool conv_is_depthwise(const ConvGeometry& g) {
 
 template <class T>
 void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if (depthwise_by_lanes<T>(g, false)) return depthwise_lanes_forward(g, x, w, bias, y);
   if (depthwise_by_planes<T>(g)) return depthwise_planes_forward(g, x, w, bias, y);
   const Plan<T> plan(g, false);
   if (plan.step == 1)
@@ -276,6 +225,7 @@ void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const
 
 template <class T>
 void conv_depthwise_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  if (depthwise_by_lanes<T>(g, false)) return depthwise_lanes_input_grad(g, gy, w, gx, beta);
   if (depthwise_by_planes<T>(g)) return depthwise_planes_input_grad(g, gy, w, gx, beta);
   const Plan<T> plan(g, true);
   if (plan.phases == 1)
@@ -286,13 +236,14 @@ void conv_depthwise_input_grad(const ConvGeometry& g, const T* gy, const T* w, T
 
 template <class T>
 void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
+  if (depthwise_by_lanes<T>(g, true)) return depthwise_lanes_weight_grad(g, x, gy, gw, beta);
   if (depthwise_by_planes<T>(g)) return depthwise_planes_weight_grad(g, x, gy, gw, beta);
   const Plan<T> plan(g, false);
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   std::vector<std::vector<Meeting>> meetings(static_cast<std::size_t>(taps / plan.kernel));
   for (std::int64_t row = 0; row < plan.rows(); ++row)
     for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
-      meetings[plan.lines[i].tap].push_back({row * plan.target[2], plan.lines[i].source});
+      meetings[plan.lines[i].tap].push_back({row * plan.target[2], plan.lines[i].row * plan.source[2]});
   depthwise_weight_sums(
       g,
       [&](const T* plane, const T* gradient, T* sums) {

@@ -8,8 +8,9 @@ namespace evenkeel::kernels {
 /// stride is one or two.
 bool conv_is_depthwise(const ConvGeometry& g);
 
-/// As conv_forward(), conv_input_grad() and conv_weight_grad(), where conv_is_depthwise(): by planes where
-/// depthwise_by_planes(), else rows are read where they are, with masks at their ends.
+/// As conv_forward(), conv_input_grad() and conv_weight_grad(), where conv_is_depthwise(): by lanes where
+/// depthwise_by_lanes(), by planes where depthwise_by_planes(), else rows are read where they are, with masks
+/// at their ends.
 template <class T>
 void conv_depthwise_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y);
 template <class T>
