@@ -74,8 +74,8 @@ class Runner {
   static constexpr std::int64_t kLanes = Simd<T>::kLanes;
 
   std::int64_t positions() const {
-    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) /
-                              (block_channels_ + 2 * vectors_ * kLanes * phases_);
+    const std::int64_t fits =
+        kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (block_channels_ + vectors_ * kLanes * phases_);
     return std::clamp<std::int64_t>(fits / (4 * kLanes) * (4 * kLanes), 4 * kLanes, kPositions);
   }
 
@@ -123,7 +123,8 @@ class Runner {
           outputs_(ceil_div(r_.plan_.full().images * product(r_.plan_.full().count), kLanes) * kLanes),
           cells_(static_cast<std::size_t>(r_.plan_.size(r_.block_channels_))),
           sums_(static_cast<std::size_t>(r_.phases_ * outputs_ * ld_)),
-          results_(static_cast<std::size_t>(r_.phases_ * p_.rows * outputs_ + kLanes)) {}
+          results_(static_cast<std::size_t>(r_.phases_ * micro::kMaxChannelVectors * kLanes * outputs_ +
+                                            kLanes)) {}
 
     /// Blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -137,14 +138,7 @@ class Runner {
         for (std::int64_t phase = 0; phase < r_.phases_; ++phase)
           multiply(phase, group, c, channels, first, last);
       }
-      const std::int64_t row_begin = r_.blocks_.begin(first) * kLanes;
-      const std::int64_t row_end = std::min(r_.blocks_.begin(last) * kLanes, p_.rows);
-      turn(t, row_begin, row_end);
-      const auto row_at = [&](std::int64_t image, std::int64_t d, std::int64_t h) {
-        return ((image * t.count[0] + d) * t.count[1] + h) * t.count[2];
-      };
-      deliver(p_, t, results_.data(), outputs_, row_at, row_begin, row_end,
-              p_.target + (t.image * p_.groups + group) * p_.rows * product(p_.size));
+      for (std::int64_t block = first; block < last; ++block) finish(t, group, block);
     }
 
    private:
@@ -167,14 +161,21 @@ class Runner {
       }
     }
 
-    /// Results of rows [row_begin, row_end): [phase][row][output].
-    void turn(const Tile& t, std::int64_t row_begin, std::int64_t row_end) {
-      const std::int64_t outputs = t.images * product(t.count);
+    /// A block's sums, as [phase][row][output], to their places.
+    void finish(const Tile& t, std::int64_t group, std::int64_t block) {
+      const std::int64_t row = r_.blocks_.begin(block) * kLanes;
+      const std::int64_t end = std::min(r_.blocks_.begin(block + 1) * kLanes, p_.rows);
+      const std::int64_t outputs = t.images * product(t.count), pitch = (end - row) * outputs_;
       for (std::int64_t phase = 0; phase < r_.phases_; ++phase)
         for (std::int64_t i = 0; i < outputs; i += kLanes)
-          transpose_to_lanes(sums_.data() + (phase * outputs_ + i) * ld_ + row_begin, ld_,
-                             row_end - row_begin, static_cast<int>(std::min(kLanes, outputs - i)),
-                             results_.data() + (phase * p_.rows + row_begin) * outputs_ + i, outputs_);
+          transpose_to_lanes(sums_.data() + (phase * outputs_ + i) * ld_ + row, ld_, end - row,
+                             static_cast<int>(std::min(kLanes, outputs - i)),
+                             results_.data() + phase * pitch + i, outputs_);
+      const auto row_at = [&](std::int64_t image, std::int64_t d, std::int64_t h) {
+        return ((image * t.count[0] + d) * t.count[1] + h) * t.count[2];
+      };
+      deliver(p_, t, results_.data(), pitch, outputs_, row_at, row, end,
+              p_.target + (t.image * p_.groups + group) * p_.rows * product(p_.size));
     }
 
     /// The tile's outputs, row by row, in pieces that a block takes.

@@ -155,8 +155,9 @@ class Runner {
         return plan.flat() ? plan.row_offset(image, d, h)
                            : ((image * t.count[0] + d) * t.count[1] + h) * row_lanes;
       };
-      deliver(p_, t, results_.data(), result_ld_, row_at, r_.blocks_.begin(first), r_.blocks_.begin(last),
-              planes);
+      const std::int64_t row = r_.blocks_.begin(first);
+      deliver(p_, t, results_.data() + row * result_ld_, p_.rows * result_ld_, result_ld_, row_at, row,
+              r_.blocks_.begin(last), planes);
     }
 
    private:

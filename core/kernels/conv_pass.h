@@ -69,11 +69,11 @@ void weave_scalars(const T* from, std::int64_t pitch, std::int64_t phases, std::
 }
 
 /// Results [row_begin, row_end) of a tile to their places in `planes`, phases woven together. They lie in
-/// `results` as [phase][row][`ld` outputs], a row of outputs from row_at(image, depth, row) on, and may be
-/// read up to a vector beyond their end.
+/// `results` as [phase][row][`ld` outputs], phases `pitch` apart, a row of outputs from
+/// row_at(image, depth, row) on, and may be read up to a vector beyond their end.
 template <class T, class RowAt>
-void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int64_t ld, RowAt&& row_at,
-             std::int64_t row_begin, std::int64_t row_end, T* planes) {
+void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int64_t pitch, std::int64_t ld,
+             RowAt&& row_at, std::int64_t row_begin, std::int64_t row_end, T* planes) {
   constexpr int kMostVectors = 8;
   const std::int64_t side_by_side = std::min(pass.step[2], pass.size[2]);  // phases that share rows
   const auto phases = static_cast<std::int64_t>(pass.phases.size());
@@ -89,19 +89,17 @@ void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int6
         T* plane = planes + (image * pass.groups * pass.rows + row) * product(pass.size);
         for (std::int64_t d = 0; d < t.count[0]; ++d)
           for (std::int64_t h = 0; h < lines; ++h) {
-            const T* from = results + row * ld + row_at(image, d, h);
+            const T* from = results + (row - row_begin) * ld + row_at(image, d, h);
             for (std::int64_t phase = 0; phase < phases; phase += side_by_side) {
               const Sizes3& start = pass.phases[phase].start;
               const std::int64_t to_d = start[0] + (t.begin[0] + d) * pass.step[0];
               const std::int64_t to_h = start[1] + (t.begin[1] + h) * pass.step[1];
               if (to_d < pass.size[0] && to_h < pass.size[1])
-                weave(from + phase * pass.rows * ld,
-                      plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin);
+                weave(from + phase * pitch, plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin);
             }
           }
       }
   };
-  const std::int64_t pitch = pass.rows * ld;
   const bool add = pass.beta != T(0);
   const auto by_vectors = [&]<int... kLess>(std::integer_sequence<int, kLess...>) {
     return ((side_by_side == kLess + 1 && (each_line([&](const T* from, T* to) {
