@@ -14,7 +14,6 @@ namespace {
 constexpr std::int64_t kSumLength = 96;         ///< products added before a block goes back to memory
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 512;
-constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 
 /// Vectors of a block where rows of `width` outputs are cut into blocks as equal as can be.
 std::int64_t vectors_beside(std::int64_t width) {
@@ -54,20 +53,10 @@ class Runner {
 
   void run() {
     pack();
-    const std::int64_t pieces = std::max<std::int64_t>(plan_.tiles() * p_.groups, 1);
-    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
     const Tile full = plan_.full();
-    const std::int64_t work =
-        product(full.count) * full.images * p_.channels * p_.shape.taps() * ceil_div(p_.rows, cuts) / phases_;
-    const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
-    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
-      Worker worker(*this);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t cut = i % cuts;
-        worker.work(i / cuts / p_.groups, i / cuts % p_.groups, blocks_.count * cut / cuts,
-                    blocks_.count * (cut + 1) / cuts);
-      }
-    });
+    share_tiles(plan_.tiles(), p_.groups, blocks_.count,
+                product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_,
+                [&] { return Worker(*this); });
   }
 
  private:

@@ -18,7 +18,6 @@ constexpr std::int64_t kSumLength =
     128;  ///< products added before a block goes back to memory: its cells stay in L1
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
-constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 
 template <class T>
 class Runner {
@@ -47,21 +46,10 @@ class Runner {
 
   void run() {
     pack();
-    const std::int64_t tiles = plan_.tiles();
-    const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
-    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
     const Tile full = plan_.full();
-    const std::int64_t work =
-        product(full.count) * full.images * p_.channels * p_.shape.taps() * ceil_div(p_.rows, cuts) / phases_;
-    const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
-    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
-      Worker worker(*this);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t cut = i % cuts;
-        const std::int64_t tile = i / cuts / p_.groups;
-        worker.work(tile, i / cuts % p_.groups, blocks_.count * cut / cuts, blocks_.count * (cut + 1) / cuts);
-      }
-    });
+    share_tiles(plan_.tiles(), p_.groups, blocks_.count,
+                product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_,
+                [&] { return Worker(*this); });
   }
 
  private:

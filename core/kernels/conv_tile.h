@@ -2,7 +2,9 @@
 
 #include <evenkeel/core/kernels/conv.h>
 #include <evenkeel/core/kernels/spatial.h>
+#include <evenkeel/core/parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -47,6 +49,26 @@ std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
 /// Cuts by rows of results, of which there are `blocks`, for each of `pieces` tiles of groups. May depend on
 /// the number of threads: rows do not depend on each other.
 std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
+
+/// Shares a pass out over the threads: tiles x groups x cuts of the `blocks` row blocks. `products`:
+/// multiply-adds of all row blocks of one tile of one group. A thread's make_worker() does work(tile, group,
+/// first, last) for row blocks [first, last).
+template <class MakeWorker>
+void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, std::int64_t products,
+                 MakeWorker&& make_worker) {
+  constexpr std::int64_t kWorthAPiece = 1 << 19;
+  const std::int64_t pieces = std::max<std::int64_t>(tiles * groups, 1);
+  const std::int64_t cuts = row_cuts(pieces, blocks);
+  const std::int64_t grain =
+      std::max<std::int64_t>(kWorthAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
+  detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
+    auto worker = make_worker();
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t cut = i % cuts;
+      worker.work(i / cuts / groups, i / cuts % groups, blocks * cut / cuts, blocks * (cut + 1) / cuts);
+    }
+  });
+}
 
 /// Output channels of a piece of a weight gradient: `chunk`, or less where there are fewer `pieces` of that
 /// size than threads. Like row_cuts, it changes no result.

@@ -20,7 +20,6 @@ using winograd::kTaps;
 constexpr std::int64_t kSumLength = 128;        ///< products added before a block goes back to memory
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
-constexpr std::int64_t kWorthAPiece = 1 << 19;  ///< multiply-adds worth handing to another thread
 
 /// One pass: `rows` results a group from `channels` source channels a group.
 struct Pass {
@@ -60,20 +59,9 @@ class Runner {
 
   void run() {
     pack();
-    const std::int64_t tiles = plan_.tiles();
-    const std::int64_t pieces = std::max<std::int64_t>(tiles * p_.groups, 1);
-    const std::int64_t cuts = row_cuts(pieces, blocks_.count);
-    const std::int64_t work =
-        kPoints * plan_.walk(plan_.full()) * p_.channels * taps_ * ceil_div(p_.rows, cuts);
-    const std::int64_t grain = std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
-    detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
-      Worker worker(*this);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t cut = i % cuts;
-        worker.work(i / cuts / p_.groups, i / cuts % p_.groups, blocks_.count * cut / cuts,
-                    blocks_.count * (cut + 1) / cuts);
-      }
-    });
+    share_tiles(plan_.tiles(), p_.groups, blocks_.count,
+                kPoints * plan_.walk(plan_.full()) * p_.channels * taps_ * p_.rows,
+                [&] { return Worker(*this); });
   }
 
  private:
