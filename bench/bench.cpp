@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -46,6 +47,8 @@ report::Progress make_progress(std::string label, std::size_t total) {
 
 std::unique_ptr<bench::Child> start_torch(const Options& options) {
   if (options.against.empty()) return nullptr;
+  if (options.python.empty())
+    throw ConfigError("[bench] expected --python or EVENKEEL_TORCH_PYTHON with --against torch, got neither");
   return std::make_unique<bench::Child>(
       std::vector<std::string>{options.python, EVENKEEL_BENCH_FOLDER "/torch_side.py"});
 }
@@ -107,21 +110,24 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
 
 void run(const Options& options) {
   const auto cases = bench::read_cases(options.cases, options.only);
-  if (cases.empty()) throw ConfigError("[bench] expected --only to name a group or a part of a case's name");
+  const bool against = !options.against.empty();
+  const std::string out = !options.out.empty()   ? options.out
+                          : options.only.empty() ? EVENKEEL_BENCH_FOLDER "/results"
+                                                 : "runs/bench";
+  // A folder that cannot be made is told before the timing.
+  if (against && !options.memory) std::filesystem::create_directories(out);
   bench::Results results;
   results.build = build_info();
   if (!options.memory) time_cases(options, cases, results);
-  const bool against = !options.against.empty();
   if (options.memory || (against && options.only.empty())) measure_memory(options, cases, results);
+  if (options.memory && results.memory.empty())
+    throw ConfigError("[bench] expected blocks or training steps with --memory, got none");
 
   if (!results.memory.empty()) fmt::print("{}\n", bench::memory_table(results));
   if (options.memory) return;
   fmt::print("{}\n", against ? bench::comparison_table(results) : bench::own_table(results));
   if (!against) fmt::print("{}\n", bench::machine_text(results));
   if (!against) return;
-  const std::string out = !options.out.empty()   ? options.out
-                          : options.only.empty() ? EVENKEEL_BENCH_FOLDER "/results"
-                                                 : "runs/bench";
   bench::write_results(results, out);
   fmt::print("\n{}\n{}/against_torch.md, .json, .svg\n\n{}", bench::summary(results), out,
              bench::verdict(results));
@@ -140,12 +146,13 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "time for a pass")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--against", options.against, "torch: side by side, in turn")
-      ->check(CLI::IsMember({"torch"}));
+  CLI::Option* const against = app.add_option("--against", options.against, "torch: side by side, in turn")
+                                   ->check(CLI::IsMember({"torch"}));
   app.add_option("--python", options.python, "a Python that has PyTorch (or EVENKEEL_TORCH_PYTHON)")
       ->envname("EVENKEEL_TORCH_PYTHON");
   app.add_option("--out", options.out,
-                 "folder for the results of a comparison (bench/results; with --only: runs/bench)");
+                 "folder for the results of a comparison (bench/results; with --only: runs/bench)")
+      ->needs(against);
   app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
   app.add_option("--peak", options.peak, "")->group("");
   CLI11_PARSE(app, argc, argv);

@@ -62,19 +62,59 @@ analysis::Profile profile_of(const Case& item) {
   return analysis::profile(*training.net, x, {.runs = 1, .loss = training.loss});
 }
 
+json read_list(const std::string& path) {
+  const auto refuse = [&](const std::string& what) -> FileError {
+    return FileError("[bench] expected a list of cases in " + path + ", got " + what);
+  };
+  std::ifstream file(path);
+  if (!file) throw refuse("no file that can be read");
+  json list;
+  try {
+    list = json::parse(file);
+  } catch (const json::exception& error) {
+    throw refuse(error.what());
+  }
+  if (!list.is_array() || list.empty())
+    throw refuse(list.empty() ? "none" : "one " + std::string(list.type_name()));
+  return list;
+}
+
+bool is_known(const std::string& group, const std::string& layer) {
+  if (group == "step") return has_training(layer);
+  if (group == "optimiser") return layer == "SGD" || layer == "Adam" || layer == "AdamW";
+  return has_layer(layer);
+}
+
+Case whole_case(const std::string& path, const json& entry) {
+  const auto is_text = [&](const char* key) { return entry.contains(key) && entry[key].is_string(); };
+  if (!is_text("name") || !is_text("group") || !is_text("layer") || !entry.contains("input") ||
+      !entry["input"].is_array())
+    throw FileError("[bench] expected cases with a name, a group, a layer and an input in " + path +
+                    ", got " + entry.dump());
+  Case item{entry["name"], entry["group"], entry};
+  if (!is_known(item.group, entry["layer"]))
+    throw FileError("[bench] expected layers that the bench knows in " + path + ", got " + entry.dump());
+  return item;
+}
+
 }  // namespace
 
 std::vector<Case> read_cases(const std::string& path, const std::vector<std::string>& only) {
-  std::ifstream file(path);
-  if (!file) throw FileError("[bench] expected a list of cases in " + path + ", got none");
+  std::vector<bool> found(only.size());
   std::vector<Case> cases;
-  for (const json& entry : json::parse(file)) {
-    Case item{entry["name"], entry["group"], entry};
-    const auto chosen = [&](const std::string& text) {
-      return item.group == text || item.name.find(text) != std::string::npos;
-    };
-    if (only.empty() || std::any_of(only.begin(), only.end(), chosen)) cases.push_back(std::move(item));
+  for (const json& entry : read_list(path)) {
+    Case item = whole_case(path, entry);
+    bool chosen = only.empty();
+    for (std::size_t i = 0; i < only.size(); ++i) {
+      if (item.group != only[i] && item.name.find(only[i]) == std::string::npos) continue;
+      found[i] = chosen = true;
+    }
+    if (chosen) cases.push_back(std::move(item));
   }
+  const auto missed = std::find(found.begin(), found.end(), false) - found.begin();
+  if (missed < std::ssize(only))
+    throw ConfigError("[bench] expected a group or a part of a case's name in " + path + ", got \"" +
+                      only[static_cast<std::size_t>(missed)] + "\"");
   return cases;
 }
 

@@ -14,7 +14,8 @@ struct Case {
   nlohmann::json entry;
 };
 
-/// The cases whose group is, or whose name contains, one of `only`; all if that is empty.
+/// The cases whose group is, or whose name contains, one of `only`; all if that is empty. FileError if the
+/// file is no list of cases of known layers, ConfigError if one of `only` names none.
 std::vector<Case> read_cases(const std::string& path, const std::vector<std::string>& only);
 
 /// What is timed of a case: "forward" (without a graph), "input grad" and "weight grad" (that part of the

@@ -3,6 +3,7 @@
 #include <evenkeel/core/error.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,6 +15,7 @@
 namespace evenkeel::bench {
 
 Child::Child(std::vector<std::string> command) {
+  std::signal(SIGPIPE, SIG_IGN);  // a child that has ended is told by ask()
   int down[2], up[2];
   if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0)
     throw Error(std::string("[bench] expected pipes from the system, got ") + std::strerror(errno));

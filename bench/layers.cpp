@@ -170,6 +170,12 @@ Rng& rng() {
 
 Shape input_shape(const json& entry) { return Shape(entry["input"].get<std::vector<std::int64_t>>()); }
 
-std::unique_ptr<nn::Module> make_layer(const json& entry) { return kMakers.at(entry["layer"])(entry); }
+bool has_layer(const std::string& name) { return kMakers.contains(name); }
+
+std::unique_ptr<nn::Module> make_layer(const json& entry) try {
+  return kMakers.at(entry["layer"])(entry);
+} catch (const json::exception& error) {
+  throw ConfigError("[bench] expected a case with all options, got " + entry.dump() + ": " + error.what());
+}
 
 }  // namespace evenkeel::bench

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace evenkeel::bench {
 
@@ -22,7 +23,9 @@ class Function : public nn::Module {
   std::function<Tensor(const Tensor&)> function_;
 };
 
-/// The layer, loss or chain of ops of a case in cases.json.
+bool has_layer(const std::string& name);
+
+/// The layer, loss or chain of ops of a case in cases.json. ConfigError if an option is missing or is none.
 std::unique_ptr<nn::Module> make_layer(const nlohmann::json& entry);
 
 Shape input_shape(const nlohmann::json& entry);

@@ -62,6 +62,11 @@ std::shared_ptr<optim::Optimizer> optimizer_of(const nn::Module& net) {
 
 }  // namespace
 
+bool has_training(const std::string& name) {
+  return name == "tiny" || name == "first_net" || name == "fashion_mnist" || name == "mu_transfer" ||
+         name == "ecg_denoise";
+}
+
 Training make_training(const std::string& name, const Shape& shape) {
   Training training;
   if (name == "ecg_denoise") {

@@ -22,6 +22,8 @@ struct Training {
   }
 };
 
+bool has_training(const std::string& name);
+
 /// The training called `name`: "tiny", or the example's. `shape` is the input's.
 Training make_training(const std::string& name, const Shape& shape);
 

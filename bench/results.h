@@ -44,7 +44,7 @@ std::string summary(const Results& results);
 /// "geometric mean …" and "worst … where", a line each.
 std::string verdict(const Results& results);
 
-/// against_torch.json, against_torch.md, summary.md and against_torch.svg in `folder`.
+/// against_torch.json, against_torch.md, summary.md and against_torch.svg in `folder`, which exists.
 void write_results(const Results& results, const std::string& folder);
 
 }  // namespace evenkeel::bench

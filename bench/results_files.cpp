@@ -80,7 +80,6 @@ report::BarChart chart(const Results& results) {
 
 void write_results(const Results& results, const std::string& folder) {
   const std::filesystem::path path(folder);
-  std::filesystem::create_directories(path);
   write(path / "against_torch.json", json_text(results));
   std::string page = "# Evenkeel beside PyTorch\n\n" + summary(results) +
                      "\nEvery pass, worst first:\n\n```\n" + comparison_table(results) + "```\n";
