@@ -31,7 +31,8 @@ struct Plan : DepthwisePlan {
       : DepthwisePlan(g, turned),
         channels(g.groups),
         blocks(ceil_div(g.groups, kLanes)),
-        all_taps(product(as_volume(g.rank, g.kernel, 1))) {
+        all_taps(product(as_volume(g.rank, g.kernel, 1))),
+        dilation(g.dilation[g.rank - 1]) {
     std::int64_t end = source[2];
     for (int phase = 0; phase < phases; ++phase) {
       const std::int64_t columns = ceil_div(target[2] - phase, phases);
@@ -56,7 +57,7 @@ struct Plan : DepthwisePlan {
     return std::min<std::int64_t>(kLanes, channels - block * kLanes);
   }
 
-  std::int64_t channels, blocks, all_taps;
+  std::int64_t channels, blocks, all_taps, dilation;
   std::int64_t low = 0, pitch = 0;  ///< cells before a row's first, from row to row
   std::vector<Part> parts;          ///< of a row
 };
@@ -179,19 +180,20 @@ struct Meeting {
   std::int64_t out, source;
 };
 
-/// sum[k] += gradient times cells over the meetings, for kTaps taps of the last axis from `first` on.
-template <class T, int kStep, int kTaps>
+/// sum[k] += gradient times cells over the meetings, for kTaps taps of the last axis from `first` on, which
+/// read neighbouring cells if kDense.
+template <class T, int kStep, bool kDense, int kTaps>
 void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std::int64_t first,
                  const T* cells, const T* gradient, T* sum) {
   using S = Simd<T>;
   constexpr int kTogether = kTaps > 1 ? 14 / kTaps : 8;  // columns with sums of their own
   typename S::Vector acc[kTogether][kTaps] = {};
-  const T* from[kTaps];
-  for (int k = 0; k < kTaps; ++k) from[k] = cells + plan.taps[0][first + k].shift * S::kLanes;
+  const std::int64_t apart = kDense ? S::kLanes : plan.dilation * S::kLanes;
   const std::int64_t length = plan.target[2] * S::kLanes;
+  cells += plan.taps[0][first].shift * S::kLanes;
   for (const Meeting& m : meetings) {
     const T* outs = gradient + m.out * length;
-    const std::int64_t row = plan.row(m.source);
+    const T* from = cells + plan.row(m.source);
     for (std::int64_t i = 0; i < length; i += kTogether * S::kLanes)
 #pragma GCC unroll 8
       for (int j = 0; j < kTogether; ++j) {
@@ -199,7 +201,7 @@ void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std:
         if (at >= length) break;
         const auto value = S::load(outs + at);
 #pragma GCC unroll 8
-        for (int k = 0; k < kTaps; ++k) acc[j][k] += value * S::load(from[k] + row + at * kStep);
+        for (int k = 0; k < kTaps; ++k) acc[j][k] += value * S::load(from + at * kStep + k * apart);
       }
   }
 #pragma GCC unroll 8
@@ -211,14 +213,14 @@ void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std:
   }
 }
 
-template <class T, int kStep>
+template <class T, int kStep, bool kDense>
 void block_weights(const Plan<T>& plan, const std::vector<std::vector<Meeting>>& meetings, const T* cells,
                    const T* gradient, T* sums) {
   for (const auto& line : meetings) {
     std::int64_t first = 0;
     const auto parts = [&]<int kTaps>() {
       for (; first + kTaps <= plan.kernel; first += kTaps, sums += kTaps * Simd<T>::kLanes)
-        weight_part<T, kStep, kTaps>(plan, line, first, cells, gradient, sums);
+        weight_part<T, kStep, kDense, kTaps>(plan, line, first, cells, gradient, sums);
     };
     parts.template operator()<7>();
     parts.template operator()<5>();
@@ -269,6 +271,9 @@ void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy,
   for (std::int64_t row = 0; row < plan.rows(); ++row)
     for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
       meetings[plan.lines[i].tap].push_back({row, plan.lines[i].row});
+  const bool dense = plan.dilation == 1;
+  const auto add = plan.step == 1 ? (dense ? block_weights<T, 1, true> : block_weights<T, 1, false>)
+                                  : (dense ? block_weights<T, 2, true> : block_weights<T, 2, false>);
   const std::int64_t outs = product(plan.target), in = product(plan.source);
   const std::int64_t cuts =
       std::clamp<std::int64_t>(std::min(kWantedPieces / plan.blocks, g.batch), 1, kWantedPieces);
@@ -285,10 +290,7 @@ void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy,
         const std::int64_t plane = image * g.groups + block * kLanes;
         const T* cells = scratch.pad(x + plane * in, some);
         transpose_to_lanes(gy + plane * outs, outs, outs, static_cast<int>(some), gradient.data(), kLanes);
-        if (plan.step == 1)
-          block_weights<T, 1>(plan, meetings, cells, gradient.data(), sums.data());
-        else
-          block_weights<T, 2>(plan, meetings, cells, gradient.data(), sums.data());
+        add(plan, meetings, cells, gradient.data(), sums.data());
       }
       scratch.turn_back(sums.data(), plan.all_taps, some, false,
                         partial.data() + (cut * g.groups + block * kLanes) * plan.all_taps);
