@@ -17,9 +17,8 @@ namespace evenkeel::kernels {
 //   of zeros; else conv_depthwise.cpp, which reads rows where they are.
 // - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
 //   and conv_winograd_weight.cpp take four outputs from six products instead of twelve, of dilated rows (and
-//   of k x 1 kernels, whose joined axes are such rows) too, where vectors find neighbours in them. A cell
-//   that is not finite may then spoil all four outputs of a quadruple that reads it. f64 is left to the plain
-//   sums.
+//   of k x 1 kernels, whose joined axes are such rows) too. A cell that is not finite may then spoil all
+//   four outputs of a quadruple that reads it. f64 is left to the plain sums.
 // - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
 //   channels, where those fill the vectors and sums are long; else conv_direct.cpp, register blocks of output
 //   channels by vectors of positions.

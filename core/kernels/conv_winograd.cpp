@@ -228,15 +228,17 @@ bool conv_winograd_pays(const ConvGeometry& g) {
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;
   const std::int64_t kernel = g.kernel[last];
-  if (!winograd::transforms_turns(g.dilation[last])) return false;
-  if (std::min(g.in_channels, g.out_channels) / g.groups < kManyChannels) return false;
+  const std::int64_t turns = g.dilation[last];
+  if (std::min(g.in_channels, g.out_channels) / g.groups * turns <
+      kManyChannels * winograd::lanes_a_turn(turns))
+    return false;
   if (g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1))) <
       kManyPositions)
     return false;
   // Products of the plain sum over those of the transformed one.
   const auto gain = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
-           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, g.dilation[last]));
+           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
   return std::min(gain(g.in[last]), gain(g.out[last])) > 1.4;
 }

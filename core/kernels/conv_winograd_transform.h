@@ -37,9 +37,13 @@ inline std::array<Vector, kPoints> transform_kernel(Vector w0, Vector w1, Vector
 
 /// A dilated row holds `turns` sequences that take turns. So do their quadruples: quadruple q belongs to
 /// sequence q % turns, and its cells are `turns` apart from 4 q - 3 (q % turns) on. Vectors of quadruples are
-/// taken apart by shuffles of whole elements where a power of two of sequences fits into half a vector; where
-/// there are more sequences, vectors of neighbours are read for each of a quadruple's cells.
-inline bool transforms_turns(std::int64_t turns) { return 2 * turns >= kLanes || (turns & (turns - 1)) == 0; }
+/// taken apart by shuffles of whole elements where a power of two of sequences fits into half a vector;
+/// elsewhere vectors of neighbours, one of each sequence at most, are read for each of a quadruple's cells.
+/// Returns the lanes that one quadruple of each sequence takes.
+inline std::int64_t lanes_a_turn(std::int64_t turns) {
+  const bool shuffled = 2 * turns <= kLanes && (turns & (turns - 1)) == 0;
+  return shuffled ? turns : ceil_div(turns, kLanes) * kLanes;
+}
 
 /// Calls f<kWidth>() for shuffles of elements of kWidth lanes, f<0>() for vectors of neighbours.
 template <class F>
