@@ -20,8 +20,8 @@ namespace evenkeel::kernels {
 //   of k x 1 kernels, whose joined axes are such rows) too. A cell that is not finite may then spoil all
 //   four outputs of a quadruple that reads it. f64 is left to the plain sums.
 // - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
-//   channels, where those fill the vectors and sums are long; else conv_direct.cpp, register blocks of output
-//   channels by vectors of positions.
+//   channels, where those fill the vectors better and sums are long, f32; else conv_direct.cpp, blocks of
+//   output channels by vectors of positions.
 // - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
 //   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors

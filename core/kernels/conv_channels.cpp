@@ -21,10 +21,9 @@ std::int64_t vectors_beside(std::int64_t width) {
   return std::min<std::int64_t>(micro::kMaxSums / positions, micro::kMaxChannelVectors);
 }
 
-template <class T>
 class Runner {
  public:
-  explicit Runner(const ConvPass<T>& pass)
+  explicit Runner(const ConvPass<float>& pass)
       : p_(pass),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         vectors_(ceil_div(pass.rows, kLanes)),
@@ -38,7 +37,7 @@ class Runner {
         blocks_(vectors_, vectors_beside(plan_.full().count[2])),
         packed_(
             static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),
-        start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), T(0)) {
+        start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), float(0)) {
     std::int64_t taps = 0;
     for (const Phase& phase : pass.phases) {
       first_tap_.push_back(taps);
@@ -60,11 +59,11 @@ class Runner {
   }
 
  private:
-  static constexpr std::int64_t kLanes = Simd<T>::kLanes;
+  static constexpr std::int64_t kLanes = Simd<float>::kLanes;
 
   std::int64_t positions() const {
-    const std::int64_t fits =
-        kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (block_channels_ + vectors_ * kLanes * phases_);
+    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(float)) /
+                              (block_channels_ + vectors_ * kLanes * phases_);
     return std::clamp<std::int64_t>(fits / (4 * kLanes) * (4 * kLanes), 4 * kLanes, kPositions);
   }
 
@@ -75,18 +74,19 @@ class Runner {
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  const T* from, micro::RowLanes<T>& lanes) {
+                  const float* from, micro::RowLanes<float>& lanes) {
     const std::int64_t begin = blocks_.begin(block), end = blocks_.begin(block + 1);
     const std::int64_t height = (end - begin) * kLanes;
     for (std::int64_t v = begin; v < end; ++v, from += kLanes * p_.row_stride) {
       lanes.each_channel(from, std::min(kLanes, p_.rows - v * kLanes), channels,
-                         [&](std::int64_t channel, const T* weights) {
+                         [&](std::int64_t channel, const float* weights) {
                            for (std::int64_t phase = 0; phase < phases_; ++phase) {
                              const std::vector<std::int64_t>& taps = p_.phases[phase].tap;
-                             T* to = packed(phase, group, first, begin, channels) + (v - begin) * kLanes +
-                                     channel * static_cast<std::int64_t>(taps.size()) * height;
+                             float* to = packed(phase, group, first, begin, channels) + (v - begin) * kLanes +
+                                         channel * static_cast<std::int64_t>(taps.size()) * height;
                              for (const std::int64_t tap : taps) {
-                               Simd<T>::store(to, Simd<T>::load(weights + tap * micro::RowLanes<T>::kPitch));
+                               Simd<float>::store(
+                                   to, Simd<float>::load(weights + tap * micro::RowLanes<float>::kPitch));
                                to += height;
                              }
                            }
@@ -94,8 +94,8 @@ class Runner {
     }
   }
 
-  T* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t vector,
-            std::int64_t channels) {
+  float* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t vector,
+                std::int64_t channels) {
     const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
     return packed_.data() + (first_tap_[phase] * p_.groups * vectors_ * p_.channels +
                              ((group * p_.channels + channel) * vectors_ + vector * channels) * taps) *
@@ -139,12 +139,12 @@ class Runner {
       for (std::int64_t block = first; block < last; ++block) {
         const std::int64_t vector = r_.blocks_.begin(block);
         const auto wide = static_cast<int>(r_.blocks_.begin(block + 1) - vector);
-        const T* weights = r_.packed(phase, group, c, vector, channels);
-        const T* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
-        T* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
+        const float* weights = r_.packed(phase, group, c, vector, channels);
+        const float* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
+        float* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
         for (const micro::Run& piece : pieces_) {
-          micro::channel_block<T>(piece.count, wide)(channels * taps, weights, offsets,
-                                                     cells_.data() + piece.source, start, sum, ld_);
+          micro::channel_block(piece.count, wide)(channels * taps, weights, offsets,
+                                                  cells_.data() + piece.source, start, sum, ld_);
           sum += piece.count * ld_;
         }
       }
@@ -182,30 +182,29 @@ class Runner {
     }
 
     Runner& r_;
-    const ConvPass<T>& p_;
+    const ConvPass<float>& p_;
     std::int64_t ld_, outputs_;
-    detail::Workspace<T> cells_, sums_, results_;
+    detail::Workspace<float> cells_, sums_, results_;
     std::vector<micro::Run> pieces_;
   };
 
-  const ConvPass<T>& p_;
+  const ConvPass<float>& p_;
   std::int64_t phases_, vectors_, block_channels_;
   TilePlan plan_;
   micro::RowBlocks blocks_;
-  detail::Workspace<T> packed_;
-  std::vector<T> start_;
+  detail::Workspace<float> packed_;
+  std::vector<float> start_;
   std::vector<std::int64_t> first_tap_;
   std::vector<std::int32_t> offsets_;
 };
 
 }  // namespace
 
-template <class T>
-bool conv_channels_pay(const ConvPass<T>& pass) {
+bool conv_channels_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kLeastSum = 96, kLeastWidth = 4;
   constexpr double kLeastFill = 0.75;
   const auto fill = [](std::int64_t count) {
-    constexpr std::int64_t kLanes = Simd<T>::kLanes;
+    constexpr std::int64_t kLanes = Simd<float>::kLanes;
     return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);
   };
   const std::int64_t width = pass.shape.out[2];
@@ -215,16 +214,6 @@ bool conv_channels_pay(const ConvPass<T>& pass) {
          fill(pass.rows) >= std::max(kLeastFill, 1.05 * fill(width));
 }
 
-template <class T>
-void conv_by_channels(const ConvPass<T>& pass) {
-  Runner<T>(pass).run();
-}
-
-#define EVENKEEL_INSTANTIATE(T)                        \
-  template bool conv_channels_pay(const ConvPass<T>&); \
-  template void conv_by_channels(const ConvPass<T>&);
-EVENKEEL_INSTANTIATE(float)
-EVENKEEL_INSTANTIATE(double)
-#undef EVENKEEL_INSTANTIATE
+void conv_by_channels(const ConvPass<float>& pass) { Runner(pass).run(); }
 
 }  // namespace evenkeel::kernels

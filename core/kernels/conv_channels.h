@@ -6,13 +6,11 @@ namespace evenkeel::kernels {
 
 /// Whether vectors of output channels are filled better than vectors of positions would be, and sums long
 /// enough to transpose them afterwards.
-template <class T>
-bool conv_channels_pay(const ConvPass<T>& pass);
+bool conv_channels_pay(const ConvPass<float>& pass);
 
 /// A direct pass by vectors of output channels: blocks of neighbouring outputs of a row by vectors of
-/// channels, whose sums are transposed at the end. Rows of any width fill the lanes, and no cell is copied
-/// more than once.
-template <class T>
-void conv_by_channels(const ConvPass<T>& pass);
+/// channels, whose sums are transposed at the end; f32 alone. Rows of any width fill the lanes, and no cell
+/// is copied more than once.
+void conv_by_channels(const ConvPass<float>& pass);
 
 }  // namespace evenkeel::kernels

@@ -9,6 +9,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace evenkeel::kernels {
 
@@ -223,7 +224,8 @@ class Runner {
 
 template <class T>
 void run(const ConvPass<T>& pass) {
-  if (conv_channels_pay(pass)) return conv_by_channels(pass);
+  if constexpr (std::is_same_v<T, float>)
+    if (conv_channels_pay(pass)) return conv_by_channels(pass);
   Runner<T>(pass).run();
 }
 

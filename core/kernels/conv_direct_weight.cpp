@@ -16,7 +16,7 @@ constexpr std::int64_t kTileBytes = 300 << 10;
 constexpr std::int64_t kChunk = 128;  ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
 constexpr std::int64_t kWorthACut = 1024;  ///< positions that pay for a set of sums of their own
-constexpr std::int64_t kFewChannels = 8;  ///< below these, a block takes several taps of a channel
+constexpr std::int64_t kFewChannels = 8;   ///< below these, a block takes several taps of a channel
 
 template <class T>
 class WeightGrad {

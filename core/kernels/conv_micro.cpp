@@ -46,19 +46,19 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   }
 }
 
-template <class T, int kPositions, int kVectors>
-void channel_block_of(std::int64_t k, const T* a, const std::int32_t* offset, const T* cells, const T* start,
-                      T* sum, std::int64_t ld) {
-  using S = Simd<T>;
-  typename S::Vector acc[kPositions][kVectors];
+template <int kPositions, int kVectors>
+void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
+                      const float* start, float* sum, std::int64_t ld) {
+  using S = Simd<float>;
+  S::Vector acc[kPositions][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v)
       acc[i][v] = S::load((start != nullptr ? start : sum + i * ld) + v * S::kLanes);
   for (std::int64_t p = 0; p < k; ++p, a += kVectors * S::kLanes) {
-    const T* cell = cells + offset[p];
-    typename S::Vector weights[kVectors];
+    const float* cell = cells + offset[p];
+    S::Vector weights[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) weights[v] = S::load(a + v * S::kLanes);
 #pragma GCC unroll 16
@@ -153,16 +153,14 @@ OutputBlock<T> output_block(int rows, int vectors) {
   return all[rows - 1][vectors - 1];
 }
 
-template <class T>
-ChannelBlock<T> channel_block(int positions, int vectors) {
+ChannelBlock channel_block(int positions, int vectors) {
   static constexpr auto all = table(std::make_integer_sequence<int, kMaxPositions>{}, []<int kPositions>() {
-    return table(std::make_integer_sequence<int, kMaxChannelVectors>{},
-                 []<int kVectors>() -> ChannelBlock<T> {
-                   if constexpr (kPositions * kVectors <= kMaxSums)
-                     return channel_block_of<T, kPositions, kVectors>;
-                   else
-                     return nullptr;
-                 });
+    return table(std::make_integer_sequence<int, kMaxChannelVectors>{}, []<int kVectors>() -> ChannelBlock {
+      if constexpr (kPositions * kVectors <= kMaxSums)
+        return channel_block_of<kPositions, kVectors>;
+      else
+        return nullptr;
+    });
   });
   return all[positions - 1][vectors - 1];
 }
@@ -187,10 +185,9 @@ DotBlock<T> dot_block(int rows, int columns) {
   return all[rows - 1][columns - 1];
 }
 
-#define EVENKEEL_INSTANTIATE(T)                        \
-  template OutputBlock<T> output_block<T>(int, int);   \
-  template ChannelBlock<T> channel_block<T>(int, int); \
-  template WeightBlock<T> weight_block<T>(int, int);   \
+#define EVENKEEL_INSTANTIATE(T)                      \
+  template OutputBlock<T> output_block<T>(int, int); \
+  template WeightBlock<T> weight_block<T>(int, int); \
   template DotBlock<T> dot_block<T>(int, int);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)

@@ -96,11 +96,9 @@ inline constexpr int kMaxSums = kVectorBytes == 64 ? 28 : 12;  ///< registers th
 
 /// sum[i * ld …] = start + sum over k of cells[offset[k] + i] * a[k][…], for `positions` outputs i and
 /// `vectors` vectors of output channels, at most kMaxSums together. Without `start` the sums go on.
-template <class T>
-using ChannelBlock = void (*)(std::int64_t k, const T* a, const std::int32_t* offset, const T* cells,
-                              const T* start, T* sum, std::int64_t ld);
-template <class T>
-ChannelBlock<T> channel_block(int positions, int vectors);
+using ChannelBlock = void (*)(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
+                              const float* start, float* sum, std::int64_t ld);
+ChannelBlock channel_block(int positions, int vectors);
 
 /// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.
 struct Run {

@@ -68,7 +68,7 @@ void multiply(const Operand& a, const Operand& b, std::int64_t m, std::int64_t n
         const std::int64_t row = blocks.begin(block);
         const auto height = static_cast<int>(blocks.begin(block + 1) - row);
         const auto run = [&](float* to, std::int64_t ld) {
-          micro::channel_block<float>(height, static_cast<int>(wide / kLanes))(
+          micro::channel_block(height, static_cast<int>(wide / kLanes))(
               steps, columns.data(), offset.data(), rows.data() + block * longest * kPitch, start, to, ld);
         };
         float* to = c + row * ldc + j;
