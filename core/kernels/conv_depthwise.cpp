@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -150,11 +151,11 @@ struct Meeting {
   std::int64_t target, source;
 };
 
-/// sum[k][lane] += gradient times cells over the meetings of one plane, for kTaps taps of the last axis from
+/// sum[k][lane] += gradient times cells over meetings of one plane, for kTaps taps of the last axis from
 /// `first` on.
 template <class T, int kStep, int kTaps>
-void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std::int64_t first,
-                 const T* plane, const T* gradient, T* sum) {
+void weight_part(const Plan<T>& plan, std::span<const Meeting> meetings, std::int64_t first, const T* plane,
+                 const T* gradient, T* sum) {
   using S = Simd<T>;
   const auto* mask = plan.masks.data() + first * plan.edges() * kStep;
   const std::int64_t mask_pitch = plan.edges() * kStep;
@@ -191,10 +192,14 @@ void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std:
 template <class T, int kStep>
 void weight_plane(const Plan<T>& plan, const std::vector<std::vector<Meeting>>& meetings, const T* plane,
                   const T* gradient, T* sum) {
+  constexpr std::int64_t kSumLength = 512;  // products added in a lane before they go to the sums
+  const auto rows = static_cast<std::size_t>(2 * ceil_div(kSumLength, plan.vectors));
   for (std::size_t line = 0; line < meetings.size(); ++line) {
+    const std::span<const Meeting> all(meetings[line]);
     const auto part = [&]<int kTaps>(std::int64_t first) {
-      weight_part<T, kStep, kTaps>(plan, meetings[line], first, plane, gradient,
-                                   sum + (line * plan.kernel + first) * Simd<T>::kLanes);
+      for (std::size_t m = 0; m < all.size(); m += rows)
+        weight_part<T, kStep, kTaps>(plan, all.subspan(m, std::min(rows, all.size() - m)), first, plane,
+                                     gradient, sum + (line * plan.kernel + first) * Simd<T>::kLanes);
     };
     std::int64_t k = 0;
     for (; k + 7 <= plan.kernel; k += 7) part.template operator()<7>(k);
