@@ -135,7 +135,7 @@ void run(const Options& options) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   Options options;
   CLI::App app("Times layers, blocks, optimisers and training steps: our own numbers, or beside PyTorch's.");
   app.add_option("--cases", options.cases, "what to time")->check(CLI::ExistingFile)->capture_default_str();
@@ -156,16 +156,14 @@ int main(int argc, char** argv) {
   app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
   app.add_option("--peak", options.peak, "")->group("");
   CLI11_PARSE(app, argc, argv);
-  try {
-    if (!options.peak.empty()) {
-      for (const bench::Case& item : bench::read_cases(options.cases, {options.peak}))
-        if (item.name == options.peak) std::printf("%.0f\n", bench::peak_growth(item));
-      return 0;
-    }
+  if (options.peak.empty()) {
     run(options);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
+    return 0;
   }
+  for (const bench::Case& item : bench::read_cases(options.cases, {options.peak}))
+    if (item.name == options.peak) std::printf("%.0f\n", bench::peak_growth(item));
   return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

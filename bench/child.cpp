@@ -24,6 +24,7 @@ Child::Child(std::vector<std::string> command) {
   posix_spawn_file_actions_adddup2(&actions, down[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, up[1], STDOUT_FILENO);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   const int failed = posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environ);

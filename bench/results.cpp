@@ -163,7 +163,8 @@ std::string summary(const Results& results) {
 
 std::string verdict(const Results& results) {
   const Standing standing(results.rows, [](const Row&) { return true; });
-  const Row& worst = *standing.worst;
+  const Row& worst = *std::min_element(results.rows.begin(), results.rows.end(),
+                                       [](const Row& a, const Row& b) { return a.ratio() < b.ratio(); });
   return fmt::format("geometric mean {:.2f}x\nworst {:.2f}x: {}, {}, {}\n", geometric_mean(standing.ratios),
                      worst.ratio(), worst.name, worst.pass, threads_text(worst.threads));
 }
