@@ -56,11 +56,15 @@ std::unique_ptr<bench::Child> start_torch(const Options& options) {
 /// The two sides take turns, so that whatever slows the machine down slows both.
 bench::Row time_pass(const bench::Case& item, const std::string& pass, int threads, double seconds,
                      bench::Child* torch) {
+  const std::vector<int> cpus = bench::keep_to_cpus(threads);
   set_num_threads(threads);
   release_cached();
   const bench::Run run = bench::make_run(item, pass);
-  const json request{
-      {"case", item.entry}, {"pass", pass}, {"threads", threads}, {"seconds", seconds / kRounds}};
+  const json request{{"case", item.entry},
+                     {"pass", pass},
+                     {"threads", threads},
+                     {"cpus", cpus},
+                     {"seconds", seconds / kRounds}};
   std::vector<double> ours, theirs;
   for (int round = 0; round < kRounds; ++round) {
     bench::sample(run, seconds / kRounds, ours);
@@ -91,6 +95,7 @@ void time_cases(const Options& options, const std::vector<bench::Case>& cases, b
       }
     }
   }
+  bench::keep_to_cpus(0);
   results.machine.take_better(bench::measure_machine(options.threads));
 }
 

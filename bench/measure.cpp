@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include <sched.h>
+
 namespace evenkeel::bench {
 
 namespace {
@@ -90,6 +92,24 @@ Machine measure_machine(const std::vector<int>& thread_counts) {
     machine.gigabytes[threads] = gigabytes_a_second();
   }
   return machine;
+}
+
+std::vector<int> keep_to_cpus(int threads) {
+  static const cpu_set_t all = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof(set), &set);
+    return set;
+  }();
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
+  if (threads == 1 && !cpus.empty()) cpus = {cpus.back()};
+  cpu_set_t chosen;
+  CPU_ZERO(&chosen);
+  for (const int cpu : cpus) CPU_SET(cpu, &chosen);
+  sched_setaffinity(0, sizeof(chosen), &chosen);
+  return cpus;
 }
 
 }  // namespace evenkeel::bench

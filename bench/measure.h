@@ -26,4 +26,9 @@ struct Machine {
 
 Machine measure_machine(const std::vector<int>& thread_counts);
 
+/// Keeps the calling thread to one CPU if it is to work alone, else lets it run on all that the program may
+/// use. Returns them, for a program that takes turns with this one: left to the system, the two could stay on
+/// different CPUs, one of them slower.
+std::vector<int> keep_to_cpus(int threads);
+
 }  // namespace evenkeel::bench

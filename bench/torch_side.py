@@ -1,6 +1,6 @@
 """PyTorch's side of the bench: one line of JSON in, one out.
 
-{"version": true} -> the version. {"case": {...} of cases.json, "pass": ..., "threads": n, "seconds": s} -> {"ms": [of each run]}.
+{"version": true} -> the version. {"case": {...} of cases.json, "pass": ..., "threads": n, "cpus": [...], "seconds": s} -> {"ms": [of each run]}.
 {"case": {...}, "peak": true} -> bytes by which a new process grows, at most, in three training steps of the case.
 """
 
@@ -242,6 +242,7 @@ def main():
         elif "peak" in request:
             answer = in_child(lambda: peak_growth(request["case"]))
         else:
+            os.sched_setaffinity(0, request["cpus"])
             torch.set_num_threads(request["threads"])
             if made != (request["case"], request["pass"]):
                 made = request["case"], request["pass"]

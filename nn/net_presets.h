@@ -11,9 +11,9 @@ namespace evenkeel::nn::presets {
 
 namespace detail {
 template <class Options>
-Options preset(Options options, NetFamily family, std::vector<std::int64_t> layers) {
+Options preset(Options options, NetFamily family, const std::vector<std::int64_t>& layers) {
   options.channel = 64;
-  options.layers = std::move(layers);
+  options.layers = layers;
   options.family = family;
   return options;
 }

@@ -33,7 +33,9 @@ class DepthModuleList : public DepthSequential {
  public:
   using DepthSequential::DepthSequential;
   /// ConfigError: a list has no forward.
-  Tensor forward(const Tensor& x) override { return Module::forward(x); }
+  Tensor forward(const Tensor& x) override {
+    return Module::forward(x);  // NOLINT(bugprone-parent-virtual-call): the parent's would run the list
+  }
   bool has_forward() const override { return false; }
 };
 
