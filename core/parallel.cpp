@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <immintrin.h>
+#include <sched.h>
 
 namespace evenkeel {
 
@@ -36,6 +37,7 @@ class Pool {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return false;
     start(thread_count - 1);
+    keep_off(sched_getcpu());
     pieces_ = count;
     function_ = f;
     context_ = c;
@@ -63,8 +65,21 @@ class Pool {
     if (static_cast<int>(workers_.size()) == workers) return;
     stop();
     stopping_ = false;
+    callers_cpu_ = -1;
+    sched_getaffinity(0, sizeof allowed_, &allowed_);
     const int seen = generation_;
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this, seen] { serve(seen); });
+  }
+
+  /// Takes the workers off the caller's processor where there are enough others. Left alone, the system wakes
+  /// a worker beside its caller, and the two may share one processor for many jobs while another idles.
+  void keep_off(int cpu) {
+    if (cpu == callers_cpu_ || CPU_COUNT(&allowed_) < thread_count) return;
+    callers_cpu_ = cpu;
+    cpu_set_t others = allowed_;
+    CPU_CLR(static_cast<unsigned>(cpu), &others);
+    for (std::thread& worker : workers_)
+      pthread_setaffinity_np(worker.native_handle(), sizeof others, &others);
   }
 
   void stop() {
@@ -106,6 +121,8 @@ class Pool {
 
   std::mutex mutex_;
   std::vector<std::thread> workers_;
+  cpu_set_t allowed_{};   ///< the processors that whoever started the workers may use
+  int callers_cpu_ = -1;  ///< which they were taken off last
   std::atomic<bool> stopping_{false};
   alignas(64) std::atomic<int> generation_{0};
   alignas(64) std::atomic<int> inside_{0};

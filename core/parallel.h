@@ -6,7 +6,8 @@
 
 namespace evenkeel {
 
-/// Threads that the process's one pool uses, the caller's included. Default: the number of cores.
+/// Threads that the process's one pool uses, the caller's included. Default: the number of cores. Where there
+/// are processors for all of them, the others keep off the caller's.
 int num_threads();
 /// Sets the number of threads, 1 … 256. ConfigError otherwise. Results do not depend on it, to the bit.
 void set_num_threads(int threads);

@@ -7,6 +7,9 @@
 #include <atomic>
 #include <stdexcept>
 #include <thread>
+#include <vector>
+
+#include <sched.h>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -28,6 +31,14 @@ void at_thread_counts(F&& f) {
 float half_of_smallest() {
   volatile float smallest = std::numeric_limits<float>::min();
   return smallest * 0.5f;
+}
+
+/// Where the calling thread may run.
+cpu_set_t own_cpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  sched_getaffinity(0, sizeof cpus, &cpus);
+  return cpus;
 }
 
 }  // namespace
@@ -83,6 +94,39 @@ BOOST_AUTO_TEST_CASE(nested_and_concurrent_calls_finish) {
     other.join();
     BOOST_CHECK_EQUAL(runs, 2 * 20 * 64);
   });
+}
+
+BOOST_AUTO_TEST_CASE(workers_keep_off_the_callers_processor) {
+  const cpu_set_t all = own_cpus();
+  std::vector<unsigned> cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
+  if (cpus.size() < 2) {
+    BOOST_TEST_MESSAGE("skipped: one processor only");
+    return;
+  }
+  const int before = num_threads();
+  // The pool is started before the caller is kept to one processor, so its workers may use all.
+  set_num_threads(1);
+  set_num_threads(2);
+  detail::parallel_for(2, [](std::int64_t) {});
+  for (const unsigned cpu : {cpus[0], cpus[1], cpus[0]}) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> arrived{0};
+    cpu_set_t workers{};
+    detail::parallel_for(2, [&](std::int64_t) {
+      for (++arrived; arrived < 2;) std::this_thread::yield();
+      if (std::this_thread::get_id() != caller) workers = own_cpus();
+    });
+    BOOST_CHECK(!CPU_ISSET(cpu, &workers));
+    BOOST_CHECK_EQUAL(CPU_COUNT(&workers), static_cast<int>(cpus.size()) - 1);
+  }
+  sched_setaffinity(0, sizeof all, &all);
+  set_num_threads(before);
 }
 
 BOOST_AUTO_TEST_CASE(subnormals_are_flushed_inside_and_only_inside) {
