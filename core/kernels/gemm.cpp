@@ -6,6 +6,8 @@
 #include <evenkeel/core/parallel.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <limits>
 #include <type_traits>
 
@@ -18,7 +20,7 @@ constexpr double kWorthAPiece = 1 << 20;
 constexpr std::int64_t kMaxPieces = 16;
 constexpr std::int64_t kPieceMultiple = 16;
 /// Rows or columns: for each piece the BLAS packs what pieces share anew. Halves may be shorter.
-constexpr std::int64_t kLeastPiece = 192, kLeastHalf = 128;
+constexpr std::int64_t kLeastPiece = 448, kLeastHalf = 128;
 
 }  // namespace
 
@@ -51,7 +53,8 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
   const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
   const std::int64_t most =
       std::max({longer / kLeastPiece, std::min<std::int64_t>(longer / kLeastHalf, 2), std::int64_t{1}});
-  const std::int64_t pieces = std::clamp<std::int64_t>(wanted, 1, most);
+  const auto pieces = static_cast<std::int64_t>(
+      std::bit_floor(static_cast<std::uint64_t>(std::clamp<std::int64_t>(wanted, 1, most))));
   const std::int64_t chunk =
       std::max<std::int64_t>(ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple, 1);
   detail::parallel_ranges(longer, chunk, [&](std::int64_t begin, std::int64_t end) {
