@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv.h>
 #include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -19,6 +20,8 @@ namespace evenkeel::kernels {
 //   and conv_winograd_weight.cpp take four outputs from six products instead of twelve, of dilated rows (and
 //   of k x 1 kernels, whose joined axes are such rows) too. A cell that is not finite may then spoil all
 //   four outputs of a quadruple that reads it. f64 is left to the plain sums.
+// - Pointwise at unit strides, 64 channels or more, f32: conv_pointwise.cpp, one product of matrices over the
+//   cells of all images (gemm_blocks.h); the gradient of the weights only where these are many.
 // - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
 //   channels, where those fill the vectors better and sums are long, f32; else conv_direct.cpp, blocks of
 //   output channels by vectors of positions.
@@ -58,8 +61,10 @@ template <class T>
 void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
+    if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
+  }
   conv_direct_forward(g, x, w, bias, y);
 }
 
@@ -67,8 +72,10 @@ template <class T>
 void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* gx, T beta) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
+    if (conv_pointwise_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
+  }
   conv_direct_input_grad(g, gy, w, gx, beta);
 }
 
@@ -76,8 +83,10 @@ template <class T>
 void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* gw, T beta) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
+    if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
+  }
   const bool one_plane = g.in_channels == g.groups && g.rank > 1;
   if (one_plane || g.out_channels / g.groups <= kFewOutputs)
     conv_dot_weight_grad(g, x, gy, gw, beta);

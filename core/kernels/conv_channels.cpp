@@ -144,7 +144,7 @@ class Runner {
         float* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
         for (const micro::Run& piece : pieces_) {
           micro::channel_block(piece.count, wide)(channels * taps, weights, offsets,
-                                                  cells_.data() + piece.source, start, sum, ld_);
+                                                  cells_.data() + piece.source, start, 0, sum, ld_);
           sum += piece.count * ld_;
         }
       }

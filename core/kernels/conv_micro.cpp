@@ -48,14 +48,18 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
 
 template <int kPositions, int kVectors>
 void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
-                      const float* start, float* sum, std::int64_t ld) {
+                      const float* start, std::int64_t start_ld, float* sum, std::int64_t ld) {
   using S = Simd<float>;
   S::Vector acc[kPositions][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v)
-      acc[i][v] = S::load((start != nullptr ? start : sum + i * ld) + v * S::kLanes);
+      acc[i][v] = start != nullptr ? S::load(start + i * start_ld + v * S::kLanes) : S::Vector{};
+  for (int i = 0; i < kPositions; ++i) {
+    __builtin_prefetch(sum + i * ld, 0, 2);
+    __builtin_prefetch(sum + i * ld + kVectors * S::kLanes - 1, 0, 2);
+  }
   for (std::int64_t p = 0; p < k; ++p, a += kVectors * S::kLanes) {
     const float* cell = cells + offset[p];
     S::Vector weights[kVectors];
@@ -69,7 +73,10 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) S::store(sum + i * ld + v * S::kLanes, acc[i][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = sum + i * ld + v * S::kLanes;
+      S::store(to, start != nullptr ? acc[i][v] : acc[i][v] + S::load(to));
+    }
 }
 
 template <class T, int kRows, int kVectors>

@@ -94,10 +94,11 @@ inline constexpr int kMaxPositions = kVectorBytes == 64 ? 14 : 6;  ///< neighbou
 inline constexpr int kMaxChannelVectors = kVectorBytes == 64 ? 4 : 2;
 inline constexpr int kMaxSums = kVectorBytes == 64 ? 28 : 12;  ///< registers that hold sums
 
-/// sum[i * ld …] = start + sum over k of cells[offset[k] + i] * a[k][…], for `positions` outputs i and
-/// `vectors` vectors of output channels, at most kMaxSums together. Without `start` the sums go on.
+/// sum[i * ld …] = start[i * start_ld …] + sum over k of cells[offset[k] + i] * a[k][…], for `positions`
+/// outputs i and `vectors` vectors of output channels, at most kMaxSums together. Without `start` the sum is
+/// added to what is there.
 using ChannelBlock = void (*)(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
-                              const float* start, float* sum, std::int64_t ld);
+                              const float* start, std::int64_t start_ld, float* sum, std::int64_t ld);
 ChannelBlock channel_block(int positions, int vectors);
 
 /// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.

@@ -1,0 +1,141 @@
+#include <evenkeel/core/kernels/conv_pointwise.h>
+#include <evenkeel/core/kernels/gemm_blocks.h>
+#include <evenkeel/core/kernels/spatial.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+using S = Simd<float>;
+
+/// The cells of a group's channels of all images, one image after another.
+struct CellColumns {
+  const float* source;
+  std::int64_t source_image;  ///< distance of images
+  float* target;
+  std::int64_t target_image;
+  std::int64_t pitch;  ///< cells of a plane
+  bool add;
+  const float* bias;
+
+  /// f(at, count, image, cell) for the pieces of columns [j, j + width) that lie in one image.
+  template <class F>
+  void each_image(std::int64_t j, std::int64_t width, F&& f) const {
+    for (std::int64_t at = 0; at < width;) {
+      const std::int64_t image = (j + at) / pitch, cell = (j + at) % pitch;
+      const std::int64_t count = std::min(width - at, pitch - cell);
+      f(at, count, image, cell);
+      at += count;
+    }
+  }
+
+  void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
+            std::int64_t strip_size, float* to) const {
+    constexpr std::int64_t kAhead = 4;  // steps to fetch beforehand
+    struct Copy {
+      const float* from;
+      float* to;
+      std::int64_t pitch, room;
+      S::Mask mask;
+    };
+    std::vector<Copy> copies;
+    each_image(j, width, [&](std::int64_t at, std::int64_t count, std::int64_t image, std::int64_t cell) {
+      const float* from = source + image * source_image + first * pitch + cell;
+      for (std::int64_t i = 0, some = 0; i < count; i += some) {
+        const std::int64_t strip = (at + i) / kStripWidth, in_strip = (at + i) % kStripWidth;
+        const std::int64_t wide = strip_pitch(width - strip * kStripWidth);
+        const std::int64_t room = std::min<std::int64_t>(wide - in_strip, S::kLanes);
+        some = std::min(count - i, room);
+        copies.push_back(
+            {from + i, to + strip * strip_size + in_strip, wide, room, S::lanes_between(0, 0, some)});
+      }
+    });
+    for (std::int64_t p = 0; p < steps; ++p)
+      for (Copy& copy : copies) {
+        __builtin_prefetch(copy.from + kAhead * pitch);
+        S::store_some(copy.to, S::load_masked(copy.from, copy.mask), copy.room);
+        copy.from += pitch;
+        copy.to += copy.pitch;
+      }
+  }
+
+  float* whole(std::int64_t j, std::int64_t width) const {
+    if (j % pitch + width > pitch) return nullptr;
+    return target + j / pitch * target_image + j % pitch;
+  }
+
+  template <class F>
+  void each_piece(std::int64_t j, std::int64_t width, F&& f) const {
+    each_image(j, width, [&](std::int64_t at, std::int64_t count, std::int64_t image, std::int64_t cell) {
+      f(at, count, target + image * target_image + cell);
+    });
+  }
+};
+
+}  // namespace
+
+bool conv_pointwise_pays(const ConvGeometry& g) {
+  for (int axis = 0; axis < g.rank; ++axis)
+    if (g.kernel[axis] != 1 || g.stride[axis] != 1 || g.in[axis] != g.out[axis] || g.padding[axis] != 0)
+      return false;
+  constexpr std::int64_t kLeastChannels = 64, kLeastCells = 32;
+  return kVectorBytes == 64 && std::min(g.in_channels, g.out_channels) / g.groups >= kLeastChannels &&
+         g.batch * product(as_volume(g.rank, g.out, 1)) >= kLeastCells;
+}
+
+bool conv_pointwise_weight_grad_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kWeightsACell = 64;
+  return conv_pointwise_pays(g) && g.in_channels / g.groups * g.out_channels / g.groups >=
+                                       kWeightsACell * g.batch * product(as_volume(g.rank, g.out, 1));
+}
+
+void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                            float* y) {
+  const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    const CellColumns columns{x + group * ins * cells,
+                              g.in_channels * cells,
+                              y + group * outs * cells,
+                              g.out_channels * cells,
+                              cells,
+                              false,
+                              bias == nullptr ? nullptr : bias + group * outs};
+    const Operand weights{w + group * outs * ins, 1, ins};
+    multiply_packed(PackedRows(weights, outs, ins), g.batch * cells, columns);
+  }
+}
+
+void conv_pointwise_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx,
+                               float beta) {
+  const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    const CellColumns columns{gy + group * outs * cells,
+                              g.out_channels * cells,
+                              gx + group * ins * cells,
+                              g.in_channels * cells,
+                              cells,
+                              beta != 0,
+                              nullptr};
+    const Operand weights{w + group * outs * ins, ins, 1};
+    multiply_packed(PackedRows(weights, ins, outs), g.batch * cells, columns);
+  }
+}
+
+void conv_pointwise_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw,
+                                float beta) {
+  const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    const Operand left{gy + group * outs * cells, 1, cells, cells, g.out_channels * cells};
+    const Operand right{x + group * ins * cells, 1, cells, cells, g.in_channels * cells};
+    multiply_packed(PackedRows(left, outs, g.batch * cells), ins,
+                    MatrixColumns{right, gw + group * outs * ins, ins, beta != 0});
+  }
+}
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,51 @@
+#include <evenkeel/core/kernels/gemm_blocks.h>
+#include <evenkeel/core/kernels/transpose.h>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+using S = Simd<float>;
+constexpr std::int64_t kSumLength = 384;        ///< steps of a part of a sum
+constexpr std::int64_t kWorthAPiece = 1 << 16;  ///< elements worth packing on another thread
+
+}  // namespace
+
+void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
+                std::int64_t ld, float* to) {
+  const auto mask = S::lanes_between(0, 0, count);
+  for (const std::int64_t end = first + steps; first < end;) {
+    const std::int64_t step = first % from.run, some = std::min(end - first, from.run - step);
+    const float* data = from.data + first / from.run * from.run_stride + step * from.step_stride;
+    if (from.stride != 1)
+      transpose_to_lanes(data, from.stride, some, static_cast<int>(count), to, ld);
+    else
+      for (std::int64_t p = 0; p < some; ++p)
+        S::store(to + p * ld, S::load_masked(data + p * from.step_stride, mask));
+    first += some;
+    to += some * ld;
+  }
+}
+
+PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha)
+    : blocks_(rows, micro::kMaxPositions),
+      steps_(steps),
+      parts_(ceil_div(steps, kSumLength)),
+      most_steps_(ceil_div(steps, parts_)),
+      shorter_(rows / blocks_.count),
+      packed_(static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
+  for (const int more : {0, 1})
+    for (std::int64_t p = 0; p < most_steps_; ++p)
+      offsets_[more].push_back(static_cast<std::int32_t>(p * (shorter_ + more)));
+  const std::int64_t grain = ceil_div(kWorthAPiece, block_size());
+  detail::parallel_ranges(parts_ * blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t part = i / blocks_.count, b = i % blocks_.count;
+      float* to = packed_.data() + i * block_size();
+      pack_lanes(a.from(blocks_.begin(b)), first_step(part), this->steps(part), height(b), height(b), to);
+      for (std::int64_t k = 0; alpha != 1 && k < this->steps(part) * height(b); ++k) to[k] *= alpha;
+    }
+  });
+}
+
+}  // namespace evenkeel::kernels

@@ -1,0 +1,174 @@
+#pragma once
+
+#include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+/// Matrix products in f32 by register blocks: rows packed once, columns packed strip by strip.
+namespace evenkeel::kernels {
+
+inline constexpr std::int64_t kStripVectors = 2;
+inline constexpr std::int64_t kStripWidth = kStripVectors * Simd<float>::kLanes;
+
+/// Distance of a packed strip's steps where `width` columns are left.
+inline std::int64_t strip_pitch(std::int64_t width) {
+  return std::min(ceil_div(width, Simd<float>::kLanes) * Simd<float>::kLanes, kStripWidth);
+}
+
+/// An operand: element (step of the sum, row or column i) is data[step * step_stride + i * stride]. Steps may
+/// come in runs of `run`, run_stride apart.
+struct Operand {
+  const float* data;
+  std::int64_t step_stride, stride;
+  std::int64_t run = std::numeric_limits<std::int64_t>::max(), run_stride = 0;
+
+  Operand from(std::int64_t i) const { return {data + i * stride, step_stride, stride, run, run_stride}; }
+};
+
+/// to[p * ld + i] = element (first + p, i) for p < steps, i < count, at most a vector of them. Writes whole
+/// vectors, zeros behind the last, step after step.
+void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
+                std::int64_t ld, float* to);
+
+/// The rows of a product's left operand, times alpha, in blocks as high as micro::channel_block takes them,
+/// their sums cut into parts short enough for the caches. The cut depends on the number of steps alone, and
+/// so do the bits of a product.
+class PackedRows {
+ public:
+  PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha = 1);
+
+  std::int64_t parts() const { return parts_; }
+  std::int64_t first_step(std::int64_t part) const { return steps_ * part / parts_; }
+  std::int64_t steps(std::int64_t part) const { return first_step(part + 1) - first_step(part); }
+  std::int64_t most_steps() const { return most_steps_; }
+  const micro::RowBlocks& blocks() const { return blocks_; }
+  int height(std::int64_t block) const {
+    return static_cast<int>(blocks_.begin(block + 1) - blocks_.begin(block));
+  }
+  const float* block(std::int64_t part, std::int64_t block) const {
+    return packed_.data() + (part * blocks_.count + block) * block_size();
+  }
+  const std::int32_t* offsets(int height) const { return offsets_[height > shorter_].data(); }
+
+ private:
+  std::int64_t block_size() const {
+    return (blocks_.rows / blocks_.count + 1) * most_steps_ + Simd<float>::kLanes;
+  }
+
+  micro::RowBlocks blocks_;
+  std::int64_t steps_, parts_, most_steps_, shorter_;
+  std::vector<std::int32_t> offsets_[2];  ///< of steps, in a block of `shorter_` rows and of one more
+  mutable detail::Workspace<float> packed_;
+};
+
+/// Products of `rows` with `count` columns. `columns` knows where they are and where results go:
+/// - pack(first, steps, j, width, strip_size, to): steps [first, first + steps) of columns [j, j + width),
+///   strip after strip, a strip's steps as many whole vectors wide as it needs;
+/// - whole(j, width): where row 0 of columns [j, j + width) goes, or null where they are in pieces;
+/// - each_piece(j, width, f): f(at, count, to) for the pieces, of columns [j + at, j + at + count);
+/// - pitch: distance of a target's rows; add: whether results are added to what is there; bias: what every
+///   row starts from, or null.
+template <class Columns>
+void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& columns);
+
+/// A register block's results: part `part` of the sums over the packed columns of the strip at j, added to
+/// what `start` has for each row, kStripWidth apart, or without it to what is there.
+template <class Columns>
+void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t block, const float* start,
+                    const float* strip, std::int64_t j, std::int64_t width, const Columns& columns) {
+  using S = Simd<float>;
+  const std::int64_t wide = strip_pitch(width), row = rows.blocks().begin(block);
+  const int height = rows.height(block);
+  const auto run = [&](float* to, std::int64_t ld) {
+    micro::channel_block(height, static_cast<int>(wide / S::kLanes))(
+        rows.steps(part), strip, rows.offsets(height), rows.block(part, block), start, kStripWidth, to, ld);
+  };
+  if (width == wide)
+    if (float* to = columns.whole(j, width)) return run(to + row * columns.pitch, columns.pitch);
+  float sums[(micro::kMaxPositions + 1) * kStripWidth];
+  const auto each_vector = [&](auto&& f) {
+    columns.each_piece(j, width, [&](std::int64_t at, std::int64_t count, float* to) {
+      for (std::int64_t i = 0; i < height; ++i)
+        for (std::int64_t v = 0; v < count; v += S::kLanes)
+          f(sums + i * wide + at + v, to + (row + i) * columns.pitch + v, count - v);
+    });
+  };
+  if (start == nullptr)
+    each_vector([](float* sum, const float* to, std::int64_t count) {
+      S::store_some(sum, S::load_between(to, 0, 0, count), count);
+    });
+  run(sums, wide);
+  each_vector(
+      [](const float* sum, float* to, std::int64_t count) { S::store_some(to, S::load(sum), count); });
+}
+
+template <class Columns>
+void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& columns) {
+  constexpr std::int64_t kMostTogether = 8;       // strips that fit the L2 cache
+  constexpr std::int64_t kWorthAPiece = 1 << 19;  // multiply-adds
+  const std::int64_t strips = ceil_div(count, kStripWidth), blocks = rows.blocks().count;
+  const std::int64_t strip_size = rows.most_steps() * kStripWidth;
+  const std::int64_t rounds = ceil_div(strips, num_threads() * kMostTogether);
+  const std::int64_t together = ceil_div(strips, num_threads() * rounds);
+  const std::int64_t pieces = ceil_div(strips, together);
+  const std::int64_t cuts = std::min(ceil_div(num_threads(), pieces), blocks);
+  const std::int64_t work =
+      rows.blocks().rows * rows.first_step(rows.parts()) * together * kStripWidth / cuts;
+  detail::parallel_ranges(
+      pieces * cuts, std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1),
+      [&](std::int64_t begin, std::int64_t end) {
+        detail::Workspace<float> packed(static_cast<std::size_t>(together * strip_size));
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t first = i / cuts * together, last = std::min(first + together, strips);
+          const std::int64_t cut = i % cuts;
+          const std::int64_t column = first * kStripWidth;
+          const auto width = [&](std::int64_t s) { return std::min(count - s * kStripWidth, kStripWidth); };
+          for (std::int64_t part = 0; part < rows.parts(); ++part) {
+            columns.pack(rows.first_step(part), rows.steps(part), column,
+                         std::min(last * kStripWidth, count) - column, strip_size, packed.data());
+            const bool goes_on = part > 0 || columns.add;
+            for (std::int64_t block = blocks * cut / cuts; block < blocks * (cut + 1) / cuts; ++block) {
+              float start[micro::kMaxPositions * kStripWidth] = {};
+              const std::int64_t row = rows.blocks().begin(block);
+              for (int r = 0; columns.bias != nullptr && r < rows.height(block); ++r)
+                std::fill_n(start + r * kStripWidth, kStripWidth, columns.bias[row + r]);
+              for (std::int64_t s = first; s < last; ++s)
+                multiply_block(rows, part, block, goes_on ? nullptr : start,
+                               packed.data() + (s - first) * strip_size, s * kStripWidth, width(s), columns);
+            }
+          }
+        }
+      });
+}
+
+/// Columns for multiply_packed: a matrix b, and c with rows `pitch` apart.
+struct MatrixColumns {
+  Operand b;
+  float* c;
+  std::int64_t pitch;
+  bool add;
+  const float* bias = nullptr;
+
+  void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
+            std::int64_t strip_size, float* to) const {
+    constexpr std::int64_t kLanes = Simd<float>::kLanes;
+    for (std::int64_t at = 0; at < width; at += kLanes) {
+      const std::int64_t in_strip = at % kStripWidth, strip = at - in_strip;
+      pack_lanes(b.from(j + at), first, steps, std::min(width - at, kLanes), strip_pitch(width - strip),
+                 to + strip / kStripWidth * strip_size + in_strip);
+    }
+  }
+  float* whole(std::int64_t j, std::int64_t) const { return c + j; }
+  template <class F>
+  void each_piece(std::int64_t j, std::int64_t width, F&& f) const {
+    f(0, width, c + j);
+  }
+};
+
+}  // namespace evenkeel::kernels
