@@ -46,7 +46,7 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc) {
   if constexpr (std::is_same_v<T, float>)
-    if (alpha != 0 && gemm_packed_pays(m, n, k))
+    if (alpha != 0 && gemm_packed_pays(trans_b, m, n, k))
       return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const std::int64_t longer = std::max(m, n);

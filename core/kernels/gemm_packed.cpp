@@ -5,11 +5,15 @@
 
 namespace evenkeel::kernels {
 
-bool gemm_packed_pays(std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kLeastRows = 8, kLeastColumns = 128, kLeastSum = 96, kMostCells = 48 << 10;
-  const std::int64_t columns = ceil_div(n, kStripWidth) * kStripWidth;
-  return kVectorBytes == 64 && m >= kLeastRows && n >= kLeastColumns && k >= kLeastSum &&
-         m * std::min<std::int64_t>(k, 192) <= kMostCells && 20 * (columns - n) <= columns;
+bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
+  // Up to here the BLAS has kernels that pack nothing, good ones unless b's columns have to be turned.
+  constexpr double kSmall = 1e6;
+  constexpr std::int64_t kLeastRows = 16, kLeastColumns = 64, kLeastCells = 2048, kManyColumns = 256;
+  const std::int64_t columns = ceil_div(n, Simd<float>::kLanes) * Simd<float>::kLanes;
+  const bool filled = 10 * (columns - n) <= columns, worth_packing = m <= 2 * n || n >= kManyColumns;
+  if (kVectorBytes != 64 || !filled || !worth_packing) return false;
+  if (static_cast<double>(m * n) * static_cast<double>(k) <= kSmall) return trans_b && m * n >= kLeastCells;
+  return m >= kLeastRows && n >= kLeastColumns;
 }
 
 void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
