@@ -6,7 +6,7 @@ namespace evenkeel::kernels {
 namespace {
 
 using S = Simd<float>;
-constexpr std::int64_t kSumLength = 384;        ///< steps of a part of a sum
+constexpr std::int64_t kSumLength = 512;        ///< steps of a part of a sum
 constexpr std::int64_t kWorthAPiece = 1 << 16;  ///< elements worth packing on another thread
 
 }  // namespace
