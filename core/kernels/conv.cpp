@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
@@ -22,6 +23,9 @@ namespace evenkeel::kernels {
 //   four outputs of a quadruple that reads it. f64 is left to the plain sums.
 // - Pointwise at unit strides, 64 channels or more, f32: conv_pointwise.cpp, one product of matrices over the
 //   cells of all images (gemm_blocks.h); the gradient of the weights only where these are many.
+// - Rows of outputs too narrow to be vectors, few outputs of a wide input, f32: conv_columns.cpp, a product
+// of
+//   matrices over columns of gathered cells, and for the gradient of the input products added to their cells.
 // - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
 //   channels, where those fill the vectors better and sums are long, f32; else conv_direct.cpp, blocks of
 //   output channels by vectors of positions.
@@ -29,11 +33,11 @@ namespace evenkeel::kernels {
 // - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
 //   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
 //   of positions.
-// conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills the tiles' rows (strided
-// ones taken apart by vectors), conv_pack.h puts the weights in order, conv_micro.h has the innermost loops
-// and the panels that many row blocks read, conv_pass.h brings results to their places. The direct paths
-// serve strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the
-// input.
+// gemm_blocks.h multiplies packed matrices, conv_planes.h brings their results to the planes. conv_tile.h
+// lays out the tiles and cuts the work for the threads, row_copy.h fills the tiles' rows (strided ones taken
+// apart by vectors), conv_pack.h puts the weights in order, conv_micro.h has the innermost loops and the
+// panels that many row blocks read, conv_pass.h brings results to their places. The direct paths serve
+// strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
 
 /// Output channels a group up to which vectors of positions beat vectors of channels.
@@ -75,6 +79,7 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   if constexpr (std::is_same_v<T, float>) {
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
     if (conv_pointwise_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
+    if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
   }
   conv_direct_input_grad(g, gy, w, gx, beta);
 }
@@ -86,6 +91,7 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   if constexpr (std::is_same_v<T, float>) {
     if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
+    if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
   const bool one_plane = g.in_channels == g.groups && g.rank > 1;
   if (one_plane || g.out_channels / g.groups <= kFewOutputs)

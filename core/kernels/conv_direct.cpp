@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv_channels.h>
+#include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_pack.h>
@@ -224,8 +225,10 @@ class Runner {
 
 template <class T>
 void run(const ConvPass<T>& pass) {
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
+    if (conv_columns_pay(pass)) return conv_by_columns(pass);
     if (conv_channels_pay(pass)) return conv_by_channels(pass);
+  }
   Runner<T>(pass).run();
 }
 

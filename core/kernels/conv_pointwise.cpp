@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/conv_planes.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -12,25 +13,9 @@ namespace {
 using S = Simd<float>;
 
 /// The cells of a group's channels of all images, one image after another.
-struct CellColumns {
+struct CellColumns : Planes {
   const float* source;
   std::int64_t source_image;  ///< distance of images
-  float* target;
-  std::int64_t target_image;
-  std::int64_t pitch;  ///< cells of a plane
-  bool add;
-  const float* bias;
-
-  /// f(at, count, image, cell) for the pieces of columns [j, j + width) that lie in one image.
-  template <class F>
-  void each_image(std::int64_t j, std::int64_t width, F&& f) const {
-    for (std::int64_t at = 0; at < width;) {
-      const std::int64_t image = (j + at) / pitch, cell = (j + at) % pitch;
-      const std::int64_t count = std::min(width - at, pitch - cell);
-      f(at, count, image, cell);
-      at += count;
-    }
-  }
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
@@ -61,18 +46,6 @@ struct CellColumns {
         copy.to += copy.pitch;
       }
   }
-
-  float* whole(std::int64_t j, std::int64_t width) const {
-    if (j % pitch + width > pitch) return nullptr;
-    return target + j / pitch * target_image + j % pitch;
-  }
-
-  template <class F>
-  void each_piece(std::int64_t j, std::int64_t width, F&& f) const {
-    each_image(j, width, [&](std::int64_t at, std::int64_t count, std::int64_t image, std::int64_t cell) {
-      f(at, count, target + image * target_image + cell);
-    });
-  }
 };
 
 }  // namespace
@@ -97,13 +70,9 @@ void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* 
   const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   for (std::int64_t group = 0; group < g.groups; ++group) {
-    const CellColumns columns{x + group * ins * cells,
-                              g.in_channels * cells,
-                              y + group * outs * cells,
-                              g.out_channels * cells,
-                              cells,
-                              false,
-                              bias == nullptr ? nullptr : bias + group * outs};
+    const Planes results{y + group * outs * cells, g.out_channels * cells, cells, false,
+                         bias == nullptr ? nullptr : bias + group * outs};
+    const CellColumns columns{results, x + group * ins * cells, g.in_channels * cells};
     const Operand weights{w + group * outs * ins, 1, ins};
     multiply_packed(PackedRows(weights, outs, ins), g.batch * cells, columns);
   }
@@ -114,13 +83,8 @@ void conv_pointwise_input_grad(const ConvGeometry& g, const float* gy, const flo
   const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   for (std::int64_t group = 0; group < g.groups; ++group) {
-    const CellColumns columns{gy + group * outs * cells,
-                              g.out_channels * cells,
-                              gx + group * ins * cells,
-                              g.in_channels * cells,
-                              cells,
-                              beta != 0,
-                              nullptr};
+    const Planes results{gx + group * ins * cells, g.in_channels * cells, cells, beta != 0};
+    const CellColumns columns{results, gy + group * outs * cells, g.out_channels * cells};
     const Operand weights{w + group * outs * ins, ins, 1};
     multiply_packed(PackedRows(weights, ins, outs), g.batch * cells, columns);
   }
