@@ -77,9 +77,9 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
+    if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
     if (conv_pointwise_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
-    if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
   }
   conv_direct_input_grad(g, gy, w, gx, beta);
 }

@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_planes.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
@@ -250,14 +251,14 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kWidest = 8, kNarrow = 4, kManyChannels = 32, kWeightsAnOutput = 1500;
+  constexpr std::int64_t kWidest = 16, kNarrow = 4, kManyChannels = 32, kFewRows = 8, kWeightsAnOutput = 1600;
   const Correlation shape = forward_correlation(g);
-  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t outputs = g.batch * product(shape.out);
-  if (outputs == 0 || !many_channels(ins, outs)) return false;
-  const std::int64_t width = shape.out[2], taps = shape.taps();
-  return (width <= kWidest && outs >= kManyChannels && ins * outs * taps >= kWeightsAnOutput * outputs) ||
-         (width <= kNarrow && ins >= kManyChannels && taps <= product(shape.step));
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
+  const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
+  if (kVectorBytes != 64 || outputs == 0 || width > kWidest || ins < kManyChannels) return false;
+  const bool many_weights = outs >= kManyChannels && ins * outs * taps >= kWeightsAnOutput * outputs;
+  const bool few_rows = outs <= kFewRows && ins >= kFewRows * outs;
+  return many_weights || few_rows || (width <= kNarrow && outs > kFewRows && taps <= product(shape.step));
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {
@@ -295,7 +296,7 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   const bool narrow_phases = product(stride) > 1 && (phase[2] <= kNarrow || turned <= kFew);
   return outputs > 0 && g.out_channels / g.groups >= kManyChannels &&
          many_channels(g.in_channels / g.groups, g.out_channels / g.groups) &&
-         (4 * turned >= 7 * outputs || narrow_phases);
+         (4 * turned >= (conv_winograd_pays(g) ? 11 : 7) * outputs || narrow_phases);
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {

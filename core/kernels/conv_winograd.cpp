@@ -235,12 +235,18 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   if (g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1))) <
       kManyPositions)
     return false;
+  // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
+  double walked = 1;
+  for (int axis = 0; axis < last && quadruples(g.out[last], turns) < kManyChannels; ++axis)
+    walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
+              static_cast<double>(g.out[axis]);
   // Products of the plain sum over those of the transformed one.
   const auto gain = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
            static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
-  return std::min(gain(g.in[last]), gain(g.out[last])) > 1.4;
+  const double least = std::min(gain(g.in[last]), gain(g.out[last]));
+  return least > 1.4 && least > 1.2 * walked;
 }
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
