@@ -251,14 +251,13 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kWidest = 16, kNarrow = 4, kManyChannels = 32, kFewRows = 8, kWeightsAnOutput = 1600;
+  constexpr std::int64_t kWidest = 16, kNarrow = 4, kManyChannels = 32, kWeightsAnOutput = 1600;
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (kVectorBytes != 64 || outputs == 0 || width > kWidest || ins < kManyChannels) return false;
-  const bool many_weights = outs >= kManyChannels && ins * outs * taps >= kWeightsAnOutput * outputs;
-  const bool few_rows = outs <= kFewRows && ins >= kFewRows * outs;
-  return many_weights || few_rows || (width <= kNarrow && outs > kFewRows && taps <= product(shape.step));
+  if (outputs == 0 || width > kWidest || ins < kManyChannels || !many_channels(ins, outs)) return false;
+  return (outs >= kManyChannels && ins * outs * taps >= kWeightsAnOutput * outputs) ||
+         (width <= kNarrow && taps <= product(shape.step));
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {
