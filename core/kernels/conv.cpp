@@ -21,8 +21,9 @@ namespace evenkeel::kernels {
 //   and conv_winograd_weight.cpp take four outputs from six products instead of twelve, of dilated rows (and
 //   of k x 1 kernels, whose joined axes are such rows) too. A cell that is not finite may then spoil all
 //   four outputs of a quadruple that reads it. f64 is left to the plain sums.
-// - Pointwise at unit strides, 64 channels or more, f32: conv_pointwise.cpp, one product of matrices over the
-//   cells of all images (gemm_blocks.h); the gradient of the weights only where these are many.
+// - Pointwise, 64 channels or more, f32: conv_pointwise.cpp, one product of matrices over the cells of all
+//   images (gemm_blocks.h); the gradient of the weights only where these are many, of strided ones that of
+//   the input alone.
 // - Rows of outputs too narrow to be vectors, few outputs of a wide input, f32: conv_columns.cpp, a product
 // of
 //   matrices over columns of gathered cells, and for the gradient of the input products added to their cells.
@@ -79,7 +80,7 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   if constexpr (std::is_same_v<T, float>) {
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
-    if (conv_pointwise_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
+    if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
   }
   conv_direct_input_grad(g, gy, w, gx, beta);
 }

@@ -2,6 +2,7 @@
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/spatial.h>
+#include <evenkeel/core/storage.h>
 
 #include <algorithm>
 #include <vector>
@@ -48,16 +49,75 @@ struct CellColumns : Planes {
   }
 };
 
-}  // namespace
+/// to[i * step] = from[i] for i < count and zero between, up to `length` cells; with add, added there alone.
+void spread(const float* from, std::int64_t count, std::int64_t step, std::int64_t length, bool add,
+            float* to) {
+  if (add) {
+    for (std::int64_t i = 0; i < count; ++i) to[i * step] += from[i];
+  } else if (step == 2) {
+    for (std::int64_t i = 0; 2 * i < length; i += S::kLanes) {
+      const auto cells = S::load_between(from, i, 0, count);
+      S::store_some(to + 2 * i, interleave<float, 0>(cells, S::Vector{}), length - 2 * i);
+      if (2 * i + S::kLanes < length)
+        S::store_some(to + 2 * i + S::kLanes, interleave<float, 1>(cells, S::Vector{}),
+                      length - 2 * i - S::kLanes);
+    }
+  } else {
+    std::fill_n(to, length, 0.0f);
+    for (std::int64_t i = 0; i < count; ++i) to[i * step] = from[i];
+  }
+}
 
-bool conv_pointwise_pays(const ConvGeometry& g) {
+/// The planes of `out` to every stride-th cell of each axis of the planes of gx.
+void spread_planes(const ConvGeometry& g, const float* from, bool add, float* gx) {
+  const Sizes3 in = as_volume(g.rank, g.in, 1), out = as_volume(g.rank, g.out, 1);
+  const Sizes3 step = as_volume(g.rank, g.stride, 1);
+  const auto plane = [&](const float* cells, float* to) {
+    for (std::int64_t d = 0, next_d = 0; d < in[0]; ++d) {
+      const bool some = d == next_d * step[0] && next_d < out[0];
+      for (std::int64_t h = 0, next_h = 0; h < in[1]; ++h, to += in[2]) {
+        if (some && h == next_h * step[1] && next_h < out[1]) {
+          spread(cells + (next_d * out[1] + next_h) * out[2], out[2], step[2], in[2], add, to);
+          ++next_h;
+        } else if (!add) {
+          std::fill_n(to, in[2], 0.0f);
+        }
+      }
+      if (some) ++next_d;
+    }
+  };
+  detail::parallel_ranges(g.batch * g.in_channels, ceil_div(1 << 15, product(in)),
+                          [&](std::int64_t begin, std::int64_t end) {
+                            for (std::int64_t i = begin; i < end; ++i)
+                              plane(from + i * product(out), gx + i * product(in));
+                          });
+}
+
+/// A kernel of one cell that starts where the input does.
+bool one_cell(const ConvGeometry& g) {
   for (int axis = 0; axis < g.rank; ++axis)
-    if (g.kernel[axis] != 1 || g.stride[axis] != 1 || g.in[axis] != g.out[axis] || g.padding[axis] != 0)
+    if (g.kernel[axis] != 1 || g.padding[axis] != 0 || (g.out[axis] - 1) * g.stride[axis] >= g.in[axis])
       return false;
+  return true;
+}
+
+bool at_every_cell(const ConvGeometry& g) {
+  return as_volume(g.rank, g.in, 1) == as_volume(g.rank, g.out, 1);
+}
+
+bool many_products(const ConvGeometry& g) {
   constexpr std::int64_t kLeastChannels = 64, kLeastCells = 32;
   return kVectorBytes == 64 && std::min(g.in_channels, g.out_channels) / g.groups >= kLeastChannels &&
          g.batch * product(as_volume(g.rank, g.out, 1)) >= kLeastCells;
 }
+
+}  // namespace
+
+bool conv_pointwise_pays(const ConvGeometry& g) {
+  return one_cell(g) && at_every_cell(g) && many_products(g);
+}
+
+bool conv_pointwise_input_grad_pays(const ConvGeometry& g) { return one_cell(g) && many_products(g); }
 
 bool conv_pointwise_weight_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kWeightsACell = 64;
@@ -82,12 +142,16 @@ void conv_pointwise_input_grad(const ConvGeometry& g, const float* gy, const flo
                                float beta) {
   const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const bool dense = at_every_cell(g);
+  detail::Workspace<float> between(dense ? 0 : static_cast<std::size_t>(g.batch * g.in_channels * cells));
+  float* to = dense ? gx : between.data();
   for (std::int64_t group = 0; group < g.groups; ++group) {
-    const Planes results{gx + group * ins * cells, g.in_channels * cells, cells, beta != 0};
+    const Planes results{to + group * ins * cells, g.in_channels * cells, cells, dense && beta != 0};
     const CellColumns columns{results, gy + group * outs * cells, g.out_channels * cells};
     const Operand weights{w + group * outs * ins, ins, 1};
     multiply_packed(PackedRows(weights, ins, outs), g.batch * cells, columns);
   }
+  if (!dense) spread_planes(g, between.data(), beta != 0, gx);
 }
 
 void conv_pointwise_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw,
