@@ -150,22 +150,25 @@ struct GatheredColumns : Planes {
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
+    std::vector<std::int64_t> begin, end;  // channels of each tap
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      for (auto* ends : {&begin, &end}) {
+        const std::int64_t step = first + (ends == &end ? steps : 0) - tap * tap_step;
+        ends->push_back(std::min(ceil_div(std::max<std::int64_t>(step, 0), channel_step), channels));
+      }
     for (std::int64_t s = 0; s < width; s += kStripWidth, to += strip_size) {
       const std::int64_t wide = strip_pitch(width - s), some = std::min(width - s, kStripWidth);
       Source::Place places[kStripWidth];
       for (std::int64_t i = 0; i < some; ++i) places[i] = cells.place(j + s + i);
       for (std::int64_t tap = 0; tap < taps; ++tap) {
-        const auto channel_at = [&](std::int64_t step) {
-          return std::min(ceil_div(std::max<std::int64_t>(step - tap * tap_step, 0), channel_step), channels);
-        };
-        const std::int64_t c = channel_at(first), end = channel_at(first + steps);
-        if (c == end) continue;
+        const std::int64_t c = begin[tap];
+        if (c == end[tap]) continue;
         float* row = to + (c * channel_step + tap * tap_step - first) * wide;
         for (std::int64_t v = 0; v < wide; v += kLanes) {
           const float* from[kLanes];
           for (std::int64_t i = 0; i < kLanes; ++i)
             from[i] = (v + i < some ? cells.cell(places[v + i], tap) : cells.nothing()) + c;
-          gather_to_lanes(from, end - c, row + v, channel_step * wide);
+          gather_to_lanes(from, end[tap] - c, row + v, channel_step * wide);
         }
       }
     }
@@ -183,17 +186,24 @@ struct WeightColumns {
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
+    // Pieces of the strips that hold channels of one tap.
+    struct Piece {
+      std::int64_t tap, channel, pitch, room;
+      float* to;
+    };
+    std::vector<Piece> pieces;
+    for (std::int64_t at = 0, some = 0; at < width; at += some) {
+      const std::int64_t strip = at / kStripWidth, in_strip = at % kStripWidth, c = (j + at) % channels;
+      const std::int64_t wide = strip_pitch(width - strip * kStripWidth);
+      const std::int64_t room = std::min(wide - in_strip, kLanes);
+      some = std::min({channels - c, width - at, room});
+      pieces.push_back({(j + at) / channels, c, wide, room, to + strip * strip_size + in_strip});
+    }
     for (std::int64_t p = 0; p < steps; ++p) {
       const Source::Place place = cells.place(first + p);
-      for (std::int64_t s = 0; s < width; s += kStripWidth) {
-        const std::int64_t wide = strip_pitch(width - s), some = std::min(width - s, kStripWidth);
-        float* row = to + s / kStripWidth * strip_size + p * wide;
-        for (std::int64_t at = 0; at < some;) {
-          const std::int64_t tap = (j + s + at) / channels, c = (j + s + at) % channels;
-          const std::int64_t count = std::min({channels - c, some - at, kLanes});
-          S::store_some(row + at, S::load(cells.cell(place, tap) + c), std::min(wide - at, kLanes));
-          at += count;
-        }
+      for (Piece& piece : pieces) {
+        S::store_some(piece.to, S::load(cells.cell(place, piece.tap) + piece.channel), piece.room);
+        piece.to += piece.pitch;
       }
     }
   }
@@ -219,9 +229,12 @@ bool many_channels(std::int64_t from, std::int64_t to) {
 }  // namespace
 
 bool conv_columns_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kManyRows = 32, kMostUses = 8;
-  return pass.phases.size() == 1 && many_channels(pass.channels, pass.rows) && narrow(pass.shape) &&
-         (pass.rows >= kManyRows || pass.shape.taps() <= kMostUses * product(pass.shape.step));
+  constexpr std::int64_t kManyRows = 32, kMostUses = 8, kWeightsAnOutput = 40000;
+  const std::int64_t taps = pass.shape.taps();
+  if (pass.phases.size() > 1 || !many_channels(pass.channels, pass.rows)) return false;
+  if (pass.rows * pass.channels * taps >= kWeightsAnOutput * pass.images * product(pass.shape.out))
+    return true;
+  return narrow(pass.shape) && (pass.rows >= kManyRows || taps <= kMostUses * product(pass.shape.step));
 }
 
 void conv_by_columns(const ConvPass<float>& pass) {
@@ -251,13 +264,15 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kWidest = 16, kNarrow = 4, kManyChannels = 32, kWeightsAnOutput = 1600;
+  constexpr std::int64_t kNarrow = 4, kHardlyNarrow = 8, kWide = 16, kLeast = 12;
+  constexpr std::int64_t kManyWeights = 1600, kMostWeights = 40000;  // an output
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (outputs == 0 || width > kWidest || ins < kManyChannels || !many_channels(ins, outs)) return false;
-  return (outs >= kManyChannels && ins * outs * taps >= kWeightsAnOutput * outputs) ||
-         (width <= kNarrow && taps <= product(shape.step));
+  if (kVectorBytes != 64 || outputs == 0 || ins < kLeast || outs < 2) return false;
+  if (width <= kNarrow || (width <= kHardlyNarrow && taps <= product(shape.step))) return true;
+  const std::int64_t weights = many_channels(ins, outs) ? ins * outs * taps : 0;
+  return weights >= (width <= kWide ? kManyWeights : kMostWeights) * outputs;
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {
@@ -285,17 +300,18 @@ void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float
 }
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 32, kNarrow = 3, kFew = 64;
+  constexpr std::int64_t kManyChannels = 32, kSomeChannels = 16, kNarrow = 3, kFew = 64;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = g.batch * product(as_volume(g.rank, g.out, 1));
+  if (outputs == 0 || outs < kSomeChannels || !many_channels(ins, outs)) return false;
   Sizes3 phase{};
   for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
-  // What a turned convolution sums: so many cells of each phase, of which only `outputs` are outputs.
-  const std::int64_t turned = g.batch * product(phase);
-  const bool narrow_phases = product(stride) > 1 && (phase[2] <= kNarrow || turned <= kFew);
-  return outputs > 0 && g.out_channels / g.groups >= kManyChannels &&
-         many_channels(g.in_channels / g.groups, g.out_channels / g.groups) &&
-         (4 * turned >= (conv_winograd_pays(g) ? 11 : 7) * outputs || narrow_phases);
+  // What a turned convolution sums, so many cells of each phase, over what this one does.
+  const double waste = static_cast<double>(g.batch * product(phase)) / static_cast<double>(outputs);
+  if (outs < kManyChannels) return waste >= 3;
+  return waste >= (conv_winograd_pays(g) ? 2.75 : 1.75) ||
+         (product(stride) > 1 && (phase[2] <= kNarrow || g.batch * product(phase) <= kFew));
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
