@@ -300,11 +300,12 @@ void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float
 }
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 32, kSomeChannels = 16, kNarrow = 3, kFew = 64;
+  constexpr std::int64_t kManyChannels = 32, kSomeChannels = 16, kNarrow = 3, kFew = 64, kMostSums = 1 << 21;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t outputs = g.batch * product(as_volume(g.rank, g.out, 1));
+  const std::int64_t an_image = product(as_volume(g.rank, g.out, 1)), outputs = g.batch * an_image;
   if (outputs == 0 || outs < kSomeChannels || !many_channels(ins, outs)) return false;
+  if (an_image * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
   Sizes3 phase{};
   for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
   // What a turned convolution sums, so many cells of each phase, over what this one does.
