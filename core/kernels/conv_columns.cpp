@@ -231,7 +231,9 @@ bool many_channels(std::int64_t from, std::int64_t to) {
 bool conv_columns_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kManyRows = 32, kMostUses = 8, kWeightsAnOutput = 40000;
   const std::int64_t taps = pass.shape.taps();
-  if (pass.phases.size() > 1 || !many_channels(pass.channels, pass.rows)) return false;
+  const bool one_phase =
+      pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
+  if (!one_phase || !many_channels(pass.channels, pass.rows)) return false;
   if (pass.rows * pass.channels * taps >= kWeightsAnOutput * pass.images * product(pass.shape.out))
     return true;
   return narrow(pass.shape) && (pass.rows >= kManyRows || taps <= kMostUses * product(pass.shape.step));
