@@ -1,6 +1,9 @@
 #include "conv_reference.h"
 #include "kernel_support.h"
 
+#include <initializer_list>
+#include <random>
+
 using namespace evenkeel;
 using namespace evenkeel::test;
 using kernels::ConvGeometry;
@@ -237,9 +240,71 @@ struct Data {
   std::vector<T> x, w, bias, gy;
 };
 
+/// The rules that choose a path have many edges: small geometries drawn at random find the corners between.
+std::vector<ConvGeometry> random_geometries(int count) {
+  std::mt19937 generator(7);
+  const auto one_of = [&](std::initializer_list<std::int64_t> choices) {
+    return choices.begin()[generator() % choices.size()];
+  };
+  std::vector<ConvGeometry> drawn;
+  while (static_cast<int>(drawn.size()) < count) {
+    const int rank = static_cast<int>(one_of({1, 2, 3}));
+    const std::int64_t longest = rank == 1 ? 50 : rank == 2 ? 12 : 6, groups = one_of({1, 1, 1, 2});
+    ConvCase c{rank,
+               one_of({1, 2, 5, 20, 50}),
+               groups * one_of({1, 3, 8, 12, 16, 20, 33, 64, 70}),
+               groups * one_of({1, 3, 8, 12, 16, 20, 33, 64, 70}),
+               groups,
+               {},
+               {},
+               {},
+               {},
+               {}};
+    for (int axis = 0; axis < rank; ++axis) {
+      c.in[axis] = 1 + static_cast<std::int64_t>(generator()) % longest;
+      c.kernel[axis] = one_of({1, 1, 2, 3, 3, 5});
+      c.stride[axis] = one_of({1, 1, 2, 3});
+      c.dilation[axis] = one_of({1, 1, 2, 3});
+      c.padding[axis] = one_of({0, 1, c.dilation[axis] * (c.kernel[axis] - 1) / 2, 3});
+      c.extra[axis] = one_of({0, 0, 1, -1});
+    }
+    bool whole = true;
+    double products = static_cast<double>(c.batch * c.in_channels * c.out_channels / groups);
+    const ConvGeometry g = c.geometry();
+    for (int axis = 0; axis < rank; ++axis) {
+      whole =
+          whole && c.in[axis] + 2 * c.padding[axis] + c.extra[axis] > c.dilation[axis] * (c.kernel[axis] - 1);
+      products *= static_cast<double>(g.out[axis] * g.kernel[axis]);
+    }
+    if (whole && products < 4e6) drawn.push_back(g);
+  }
+  return drawn;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(conv_kernel_test)
+
+BOOST_AUTO_TEST_CASE(random_geometries_give_the_sums_over_the_window) {
+  for (const ConvGeometry& g : random_geometries(400)) {
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const Data<float> d(g);
+      std::vector<double> y_sum(d.gy.size()), x_sum(d.x.size()), w_sum(d.w.size());
+      for_each_product(g, [&](auto x, auto w, auto y) {
+        y_sum[y] += double(d.x[x]) * double(d.w[w]);
+        x_sum[x] += double(d.gy[y]) * double(d.w[w]);
+        w_sum[w] += double(d.gy[y]) * double(d.x[x]);
+      });
+      auto y = garbage<float>(y_count(g)), gx = garbage<float>(x_count(g)), gw = garbage<float>(w_count(g));
+      kernels::conv_forward<float>(g, d.x.data(), d.w.data(), nullptr, y.data());
+      kernels::conv_input_grad<float>(g, d.gy.data(), d.w.data(), gx.data(), 0);
+      kernels::conv_weight_grad<float>(g, d.x.data(), d.gy.data(), gw.data(), 0);
+      check_close(y, y_sum);
+      check_close(gx, x_sum);
+      check_close(gw, w_sum, 4 * kTolerance<float>);
+    }
+  }
+}
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(forward_is_the_sum_over_the_window, T, FloatTypes) {
   for (const ConvCase& c : cases()) {
