@@ -28,6 +28,7 @@ std::atomic<bool> flush_denormals{true};
 /// Workers that join one job at a time. `generation` is odd while a job is open; a worker that counts itself
 /// in `inside` and then still sees an odd number may take pieces, and the caller leaves when nobody is inside
 /// any more. So a caller waits for workers that have started, never for one that is still to be woken.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): what threads write has cache lines of its own
 class Pool {
  public:
   ~Pool() { stop(); }
@@ -121,9 +122,6 @@ class Pool {
 
   std::mutex mutex_;
   std::vector<std::thread> workers_;
-  cpu_set_t allowed_{};   ///< the processors that whoever started the workers may use
-  int callers_cpu_ = -1;  ///< which they were taken off last
-  std::atomic<bool> stopping_{false};
   alignas(64) std::atomic<int> generation_{0};
   alignas(64) std::atomic<int> inside_{0};
   alignas(64) std::atomic<std::int64_t> next_{0};
@@ -131,8 +129,11 @@ class Pool {
   detail::PieceFunction function_ = nullptr;
   void* context_ = nullptr;
   unsigned control_ = 0;  ///< the caller's floating-point control: every piece rounds and flushes alike
+  std::atomic<bool> stopping_{false};
+  int callers_cpu_ = -1;  ///< which the workers were taken off last
   std::mutex error_mutex_;
   std::exception_ptr error_;
+  cpu_set_t allowed_{};  ///< the processors that whoever started the workers may use
 };
 
 Pool& pool() {

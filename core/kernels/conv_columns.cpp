@@ -268,10 +268,11 @@ void conv_by_columns(const ConvPass<float>& pass) {
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kNarrow = 4, kHardlyNarrow = 8, kWide = 16, kLeast = 12;
   constexpr std::int64_t kManyWeights = 1600, kMostWeights = 40000;  // an output
+  if (kVectorBytes != 64) return false;
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (kVectorBytes != 64 || outputs == 0 || ins < kLeast || outs < 2) return false;
+  if (outputs == 0 || ins < kLeast || outs < 2) return false;
   if (width <= kNarrow || (width <= kHardlyNarrow && taps <= product(shape.step))) return true;
   const std::int64_t weights = many_channels(ins, outs) ? ins * outs * taps : 0;
   return weights >= (width <= kWide ? kManyWeights : kMostWeights) * outputs;
