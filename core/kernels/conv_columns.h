@@ -9,7 +9,7 @@ namespace evenkeel::kernels {
 bool conv_columns_pay(const ConvPass<float>& pass);
 
 /// A pass as a product of matrices, im2col a few columns at a time: the source's channels are laid side by
-/// side first, so that any stride, dilation and padding costs the same. Each phase is a product of its own.
+/// side first, so that any stride, dilation and padding costs the same. The pass has one phase, of all taps.
 void conv_by_columns(const ConvPass<float>& pass);
 
 /// The same for the gradient of the weights.

@@ -36,9 +36,9 @@ struct Operand {
 void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
                 std::int64_t ld, float* to);
 
-/// The rows of a product's left operand, times alpha, in blocks as high as micro::channel_block takes them,
-/// their sums cut into parts short enough for the caches. The cut depends on the number of steps alone, and
-/// so do the bits of a product.
+/// The rows of a product's left operand, at least one of one step or more, times alpha, in blocks as high as
+/// micro::channel_block takes them, their sums cut into parts short enough for the caches. The cut depends on
+/// the number of steps alone, and so do the bits of a product.
 class PackedRows {
  public:
   PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha = 1);
