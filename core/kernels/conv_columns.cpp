@@ -223,7 +223,7 @@ bool narrow(const Correlation& shape) {
 
 bool many_channels(std::int64_t from, std::int64_t to) {
   constexpr std::int64_t kLeast = 8;
-  return kVectorBytes == 64 && std::min(from, to) >= kLeast;
+  return kWidePaths && std::min(from, to) >= kLeast;
 }
 
 }  // namespace
@@ -268,7 +268,7 @@ void conv_by_columns(const ConvPass<float>& pass) {
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kNarrow = 4, kHardlyNarrow = 8, kWide = 16, kLeast = 12;
   constexpr std::int64_t kManyWeights = 1600, kMostWeights = 40000;  // an output
-  if (kVectorBytes != 64) return false;
+  if (!kWidePaths) return false;
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);

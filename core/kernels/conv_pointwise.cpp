@@ -107,7 +107,7 @@ bool at_every_cell(const ConvGeometry& g) {
 
 bool many_products(const ConvGeometry& g) {
   constexpr std::int64_t kLeastChannels = 64, kLeastCells = 32;
-  return kVectorBytes == 64 && std::min(g.in_channels, g.out_channels) / g.groups >= kLeastChannels &&
+  return kWidePaths && std::min(g.in_channels, g.out_channels) / g.groups >= kLeastChannels &&
          g.batch * product(as_volume(g.rank, g.out, 1)) >= kLeastCells;
 }
 

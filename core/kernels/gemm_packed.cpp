@@ -9,7 +9,7 @@ bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t
   // Up to here the BLAS has kernels that pack nothing, good ones unless b's columns have to be turned.
   constexpr double kSmall = 1e6;
   constexpr std::int64_t kLeastRows = 16, kLeastColumns = 64, kLeastCells = 2048, kManyColumns = 256;
-  if (kVectorBytes != 64 || k == 0) return false;
+  if (!kWidePaths || k == 0) return false;
   const std::int64_t columns = ceil_div(n, Simd<float>::kLanes) * Simd<float>::kLanes;
   const bool filled = 10 * (columns - n) <= columns, worth_packing = m <= 2 * n || n >= kManyColumns;
   if (!filled || !worth_packing) return false;
