@@ -26,13 +26,14 @@ using namespace evenkeel;
 using nlohmann::json;
 
 constexpr int kRounds = 3;  ///< turns of each side
+constexpr const char* kOwnCases = EVENKEEL_BENCH_FOLDER "/cases.json";
 
 struct Options {
   std::vector<std::string> only;
   std::vector<int> threads{1, 2};
   double seconds = 0.15;
   std::string against, python, out;
-  std::string cases = EVENKEEL_BENCH_FOLDER "/cases.json";
+  std::string cases = kOwnCases;
   bool memory = false;
   std::string peak;  ///< of the memory: the case that this process is to run
 };
@@ -113,12 +114,18 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
   }
 }
 
+/// Where a comparison goes: what is only a part, or of other cases, leaves the whole one as it is.
+std::filesystem::path results_folder(const Options& options) {
+  const std::filesystem::path whole = EVENKEEL_BENCH_FOLDER "/results";
+  if (!options.out.empty()) return options.out;
+  if (!options.only.empty()) return "runs/bench";
+  return options.cases == kOwnCases ? whole : whole / std::filesystem::path(options.cases).stem();
+}
+
 void run(const Options& options) {
   const auto cases = bench::read_cases(options.cases, options.only);
   const bool against = !options.against.empty();
-  const std::string out = !options.out.empty()   ? options.out
-                          : options.only.empty() ? EVENKEEL_BENCH_FOLDER "/results"
-                                                 : "runs/bench";
+  const std::string out = results_folder(options).string();
   // A folder that cannot be made is told before the timing.
   if (against && !options.memory) std::filesystem::create_directories(out);
   bench::Results results;
@@ -155,8 +162,9 @@ int main(int argc, char** argv) try {
                                    ->check(CLI::IsMember({"torch"}));
   app.add_option("--python", options.python, "a Python that has PyTorch (or EVENKEEL_TORCH_PYTHON)")
       ->envname("EVENKEEL_TORCH_PYTHON");
-  app.add_option("--out", options.out,
-                 "folder for the results of a comparison (bench/results; with --only: runs/bench)")
+  app.add_option(
+         "--out", options.out,
+         "folder for a comparison (bench/results; with --cases one inside it; with --only: runs/bench)")
       ->needs(against);
   app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
   app.add_option("--peak", options.peak, "")->group("");

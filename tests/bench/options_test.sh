@@ -124,4 +124,11 @@ run --against torch
 [[ -s $folder/results/against_torch.md ]] || fail "no results in the bench's folder"
 has asked '"small row"' '"threads":1' '"peak"'
 has output "1.0 MB"
+
+# Other cases leave that comparison alone.
+before=$(cksum "$folder/results"/*)
+echo '[{"name": "another", "group": "activation", "layer": "ReLU", "input": [2, 3]}]' >other_list.json
+run --against torch --cases other_list.json
+[[ $(cksum "$folder/results"/*.*) == "$before" ]] || fail "other cases in place of the bench's own results"
+has "$folder/results/other_list/against_torch.md" another
 echo "every option does what it says"
