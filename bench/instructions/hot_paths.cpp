@@ -7,6 +7,7 @@
 #include <evenkeel/core/random.h>
 #include <evenkeel/nn/linear.h>
 #include <evenkeel/optim/adam.h>
+#include <evenkeel/optim/sgd.h>
 
 #include <cstdio>
 #include <functional>
@@ -38,13 +39,11 @@ Path train_conv(const Shape& x, const Shape& weight, const ConvParameters& param
   return train([=](const Leaves& v) { return conv(v[0], v[1], {}, parameters); }, {x, weight});
 }
 
-Path train_unary(Tensor (*op)(const Tensor&), const Shape& shape) {
-  return train([=](const Leaves& v) { return op(v[0]); }, {shape});
-}
-
-Path adam() {
+/// A step of `Optimizer` on a layer of 65,792 parameters.
+template <class Optimizer, class Options>
+Path step(const Options& options) {
   auto layer = std::make_shared<nn::Linear>(nn::LinearOptions{.in_features = 256, .out_features = 256}, rng);
-  auto optimizer = std::make_shared<optim::Adam>(layer->parameters(), optim::AdamOptions{.lr = 1e-3});
+  auto optimizer = std::make_shared<Optimizer>(layer->parameters(), options);
   const Tensor weight_gradient = Tensor::randn({256, 256}, rng), bias_gradient = Tensor::randn({256}, rng);
   return [=] {
     Tensor(layer->weight().tensor()).set_grad(weight_gradient.clone());
@@ -59,9 +58,11 @@ Tensor chain(const Leaves& v) {
   return x;
 }
 
-/// Norm, activation, convolution: the modern layer's order.
+/// Norm, activation, convolution: the modern layer's order, the first two in one pass as Sequential runs
+/// them.
 Tensor modern(const Leaves& v) {
-  return conv(prelu(instance_norm(v[0], {}, {}, v[1], v[2]), v[3]), v[4], {}, {.padding = 1});
+  const NormActivation then{NormActivation::Kind::prelu, v[3]};
+  return conv(instance_norm(v[0], {}, {}, v[1], v[2], {}, then), v[4], {}, {.padding = 1});
 }
 
 Tensor batch_norm_2d(const Leaves& v) {
@@ -69,83 +70,67 @@ Tensor batch_norm_2d(const Leaves& v) {
   return batch_norm(v[0], mean, variance, v[1], v[2]);
 }
 
-std::vector<std::pair<std::string, std::function<Path()>>> make_paths() {
+Tensor batch_norm_relu_2d(const Leaves& v) {
+  Tensor mean = Tensor::zeros({32}), variance = Tensor::ones({32});
+  return batch_norm(v[0], mean, variance, v[1], v[2], {}, {NormActivation::Kind::relu, {}});
+}
+
+Tensor upsample_2d(const Leaves& v) {
+  return interpolate(v[0], {.scale_factor = 2, .mode = InterpolationMode::bilinear});
+}
+
+Tensor biased_linear(const Leaves& v) { return linear(v[0], v[1], v[2]); }
+
+using MakePath = std::function<Path()>;
+
+std::vector<std::pair<std::string, MakePath>> make_paths() {
+  const auto conv_of = [](const Shape& x, const Shape& weight, const ConvParameters& parameters) -> MakePath {
+    return [=] { return train_conv(x, weight, parameters); };
+  };
+  const auto of = [](Tensor (*function)(const Leaves&), const std::vector<Shape>& shapes) -> MakePath {
+    return [=] { return train(function, shapes); };
+  };
   return {
-      {"conv1d",
-       [] {
-         return train_conv({4, 32, 256}, {32, 32, 3}, {.padding = 1});
-       }},
-      {"conv1d_strided",
-       [] {
-         return train_conv({4, 16, 255}, {32, 16, 3}, {.stride = 2, .padding = 1});
-       }},
-      {"conv1d_first",
-       [] {
-         return train_conv({2, 1, 1024}, {32, 1, 7}, {.padding = 3});
-       }},
-      {"conv1d_grouped",
-       [] {
-         return train_conv({4, 32, 256}, {32, 8, 3}, {.padding = 1, .groups = 4});
-       }},
-      {"conv1d_depthwise",
-       [] {
-         return train_conv({4, 64, 256}, {64, 1, 7}, {.padding = 3, .groups = 64});
-       }},
-      {"conv1d_pointwise",
-       [] {
-         return train_conv({4, 64, 256}, {64, 64, 1}, {});
-       }},
-      {"conv2d",
-       [] {
-         return train_conv({2, 32, 16, 16}, {32, 32, 3, 3}, {.padding = 1});
-       }},
-      {"conv2d_depthwise",
-       [] {
-         return train_conv({2, 64, 16, 16}, {64, 1, 3, 3}, {.padding = 1, .groups = 64});
-       }},
-      {"conv3d",
-       [] {
-         return train_conv({1, 8, 8, 8, 8}, {8, 8, 3, 3, 3}, {.padding = 1});
-       }},
-      {"modern1d",
-       [] {
-         return train(modern, {{4, 16, 255}, {16}, {16}, {16}, {32, 16, 3}});
-       }},
-      {"batch_norm2d",
-       [] {
-         return train(batch_norm_2d, {{4, 32, 16, 16}, {32}, {32}});
-       }},
-      {"relu",
-       [] {
-         return train_unary(relu, {64, 256});
-       }},
-      {"gelu",
-       [] {
-         return train([](const Leaves& v) { return gelu(v[0]); }, {{64, 256}});
-       }},
+      {"conv1d", conv_of({4, 32, 256}, {32, 32, 3}, {.padding = 1})},
+      {"conv1d_strided", conv_of({4, 16, 255}, {32, 16, 3}, {.stride = 2, .padding = 1})},
+      {"conv1d_first", conv_of({2, 1, 1024}, {32, 1, 7}, {.padding = 3})},
+      {"conv1d_grouped", conv_of({4, 32, 256}, {32, 8, 3}, {.padding = 1, .groups = 4})},
+      {"conv1d_depthwise", conv_of({4, 64, 256}, {64, 1, 7}, {.padding = 3, .groups = 64})},
+      {"conv1d_pointwise", conv_of({4, 64, 256}, {64, 64, 1}, {})},
+      {"conv2d", conv_of({2, 32, 16, 16}, {32, 32, 3, 3}, {.padding = 1})},
+      {"conv2d_depthwise", conv_of({2, 64, 16, 16}, {64, 1, 3, 3}, {.padding = 1, .groups = 64})},
+      {"conv2d_pointwise_few", conv_of({1, 128, 6, 6}, {128, 128, 1, 1}, {})},
+      {"conv2d_narrow_strided", conv_of({4, 32, 8, 8}, {64, 32, 3, 3}, {.stride = 2, .padding = 1})},
+      {"conv3d", conv_of({1, 8, 8, 8, 8}, {8, 8, 3, 3, 3}, {.padding = 1})},
+      {"conv_transpose2d",
+       of([](const Leaves& v) { return conv_transpose(v[0], v[1], v[2], {.stride = 2, .padding = 1}); },
+          {{2, 32, 16, 16}, {32, 16, 4, 4}, {16}})},
+      {"modern1d", of(modern, {{4, 16, 255}, {16}, {16}, {16}, {32, 16, 3}})},
+      {"batch_norm2d", of(batch_norm_2d, {{4, 32, 16, 16}, {32}, {32}})},
+      {"batch_norm2d_relu", of(batch_norm_relu_2d, {{4, 32, 16, 16}, {32}, {32}})},
+      {"layer_norm",
+       of([](const Leaves& v) { return layer_norm(v[0], {256}, v[1], v[2]); }, {{64, 256}, {256}, {256}})},
+      {"rms_norm", of([](const Leaves& v) { return rms_norm(v[0], {256}, v[1]); }, {{64, 256}, {256}})},
+      {"relu", of([](const Leaves& v) { return relu(v[0]); }, {{64, 256}})},
+      {"gelu", of([](const Leaves& v) { return gelu(v[0]); }, {{64, 256}})},
       {"tanh_of_products",
-       [] {
-         return train([](const Leaves& v) { return tanh(v[0] * v[1] + v[0]); }, {{64, 256}, {64, 256}});
-       }},
+       of([](const Leaves& v) { return tanh(v[0] * v[1] + v[0]); }, {{64, 256}, {64, 256}})},
+      {"softmax", of([](const Leaves& v) { return softmax(v[0], 1); }, {{64, 256}})},
       {"max_pool2d",
-       [] {
-         return train([](const Leaves& v) { return max_pool2d(v[0], {.kernel_size = 2}); },
-                      {{4, 16, 16, 16}});
-       }},
-      {"linear",
-       [] {
-         return train([](const Leaves& v) { return linear(v[0], v[1], v[2]); }, {{64, 128}, {64, 128}, {64}});
-       }},
+       of([](const Leaves& v) { return max_pool2d(v[0], {.kernel_size = 2}); }, {{4, 16, 16, 16}})},
+      {"avg_pool2d",
+       of([](const Leaves& v) { return avg_pool2d(v[0], {.kernel_size = 2}); }, {{4, 16, 16, 16}})},
+      {"upsample2d", of(upsample_2d, {{4, 16, 16, 16}})},
+      {"linear", of(biased_linear, {{64, 128}, {64, 128}, {64}})},
+      {"linear_packed", of(biased_linear, {{128, 256}, {256, 256}, {256}})},
       {"cross_entropy",
        [] {
          const Tensor labels = Tensor::arange(64, DType::i64);
          return train([=](const Leaves& v) { return cross_entropy(v[0], labels); }, {{64, 100}});
        }},
-      {"adam", adam},
-      {"graph_of_small_ops",
-       [] {
-         return train(chain, {{4, 8}});
-       }},
+      {"adam", [] { return step<optim::Adam>(optim::AdamOptions{.lr = 1e-3}); }},
+      {"sgd", [] { return step<optim::SGD>(optim::SGDOptions{.lr = 1e-3, .momentum = 0.9}); }},
+      {"graph_of_small_ops", of(chain, {{4, 8}})},
   };
 }
 
