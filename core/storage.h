@@ -21,7 +21,7 @@ void reset_peak_memory();
 void release_cached();
 /// Upper bound on in_use and cached together, in bytes; 0 (the default) means none. Tensors and the scratch
 /// memory of kernels count. A request above it throws MemoryError that says what was asked for and what would
-/// fit.
+/// fit. Not counted: the lists that kernels make of taps, rows and pieces of work, which are small.
 void set_memory_limit(std::size_t bytes);
 
 namespace detail {

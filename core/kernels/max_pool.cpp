@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/pool.h>
 #include <evenkeel/core/kernels/pool_windows.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
 
@@ -167,8 +168,8 @@ class MaxPool {
 
   const Windows& w_;
   std::int64_t margin_, length_;
-  std::vector<T> value_;
-  std::vector<Place> place_;
+  ScratchVector<T> value_;
+  ScratchVector<Place> place_;
   std::vector<std::int64_t> rows_;  ///< of the window
 };
 

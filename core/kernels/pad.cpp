@@ -1,17 +1,19 @@
 #include <evenkeel/core/kernels/pad.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 
 #include <algorithm>
-#include <vector>
 
 namespace evenkeel::kernels {
 
 namespace {
 
 /// For each output index of one axis, the input index it copies, or -1 for the constant.
-std::vector<std::int64_t> source_of(std::int64_t in, std::int64_t before, std::int64_t after, PadFill fill) {
-  std::vector<std::int64_t> source(static_cast<std::size_t>(std::max<std::int64_t>(before + in + after, 0)));
+ScratchVector<std::int64_t> source_of(std::int64_t in, std::int64_t before, std::int64_t after,
+                                      PadFill fill) {
+  ScratchVector<std::int64_t> source(
+      static_cast<std::size_t>(std::max<std::int64_t>(before + in + after, 0)));
   for (std::int64_t o = 0; o < static_cast<std::int64_t>(source.size()); ++o) {
     std::int64_t i = o - before;
     if (i < 0 || i >= in) {
@@ -61,7 +63,7 @@ struct Maps {
   }
 
   Sizes3 in, out;
-  std::array<std::vector<std::int64_t>, 3> source;
+  std::array<ScratchVector<std::int64_t>, 3> source;
   std::int64_t left, right, shift;
 };
 

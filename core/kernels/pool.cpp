@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <vector>
 
 namespace evenkeel::kernels {
 
@@ -17,6 +16,7 @@ namespace {
 class Columns {
  public:
   explicit Columns(const Windows& w) : windows_(w.axis[2]), step_(w.stride), even_(w.stride > 0) {
+    if (even_) offsets_.reserve(static_cast<std::size_t>(w.kernel));
     for (std::int64_t k = 0; even_ && k < w.kernel; ++k) {
       const std::int64_t offset = k * w.dilation - w.padding;
       offsets_.push_back({offset, inside(w.out[2], step_, offset, w.in[2])});
@@ -71,10 +71,10 @@ class Columns {
     IndexRange range;
   };
 
-  const std::vector<Window>& windows_;
+  const ScratchVector<Window>& windows_;
   std::int64_t step_;
   bool even_;
-  std::vector<Offset> offsets_;
+  ScratchVector<Offset> offsets_;
 };
 
 Windows adaptive_windows(const PoolGeometry& g) {
@@ -82,6 +82,7 @@ Windows adaptive_windows(const PoolGeometry& g) {
   w.in = as_volume(g.rank, g.in, 1);
   w.out = as_volume(g.rank, g.out, 1);
   for (int a = 0; a < 3; ++a) {
+    w.axis[a].reserve(static_cast<std::size_t>(w.out[a]));
     for (std::int64_t o = 0; o < w.out[a]; ++o) {
       const std::int64_t begin = o * w.in[a] / w.out[a];
       const std::int64_t end = ceil_div((o + 1) * w.in[a], w.out[a]);

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <evenkeel/core/kernels/pool.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/spatial.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <vector>
 
 namespace evenkeel::kernels {
 
@@ -19,7 +19,7 @@ struct Window {
 
 struct Windows {
   Sizes3 in, out;
-  std::array<std::vector<Window>, 3> axis;
+  std::array<ScratchVector<Window>, 3> axis;
   // Of the last axis; stride 0 where the windows are not evenly spaced.
   std::int64_t kernel = 0, stride = 0, dilation = 0, padding = 0;
 };
@@ -37,6 +37,7 @@ inline Windows windows_of(const PoolGeometry& g, bool count_padding) {
   w.dilation = dilation[2];
   w.padding = padding[2];
   for (int a = 0; a < 3; ++a) {
+    w.axis[a].reserve(static_cast<std::size_t>(w.out[a]));
     for (std::int64_t o = 0; o < w.out[a]; ++o) {
       const std::int64_t start = o * stride[a] - padding[a];
       const IndexRange k = inside(kernel[a], dilation[a], start, w.in[a]);

@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/kernels/upsample.h>
@@ -18,8 +19,8 @@ template <class T>
 struct Taps {
   explicit Taps(std::int64_t out)
       : first(static_cast<std::size_t>(out)), second(first.size()), near(first.size()), far(first.size()) {}
-  std::vector<std::int32_t> first, second;
-  std::vector<T> near, far;
+  ScratchVector<std::int32_t> first, second;
+  ScratchVector<T> near, far;
 };
 
 /// Distance in x of neighbouring outputs: from the factor if the user gave one, else from the sizes.
@@ -28,8 +29,8 @@ T read_step(double scale, std::int64_t in, std::int64_t out) {
   return scale > 0 ? static_cast<T>(1.0 / scale) : static_cast<T>(in) / static_cast<T>(out);
 }
 
-std::vector<std::int64_t> nearest_taps(std::int64_t in, std::int64_t out, double scale) {
-  std::vector<std::int64_t> taps(static_cast<std::size_t>(out));
+ScratchVector<std::int64_t> nearest_taps(std::int64_t in, std::int64_t out, double scale) {
+  ScratchVector<std::int64_t> taps(static_cast<std::size_t>(out));
   const auto step = read_step<float>(scale, in, out);
   for (std::int64_t o = 0; o < out; ++o) {
     if (out == in)
@@ -98,6 +99,7 @@ template <class T>
 class Mix {
  public:
   Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), count_(taps.first.size()), last_(in) {
+    lanes_.reserve(count_ / kLanes);
     for (std::size_t o = 0; o + kLanes <= count_; o += kLanes) {
       Lanes lanes;
       for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = taps.first[o + lane] - taps.first[o];
@@ -135,7 +137,7 @@ class Mix {
   const Taps<T>& taps_;
   std::size_t count_;
   std::int64_t last_;
-  std::vector<Lanes> lanes_;
+  ScratchVector<Lanes> lanes_;
 };
 
 std::int64_t planes_grain(std::int64_t cells) {
@@ -157,7 +159,7 @@ struct Nearest {
   }
 
   Sizes3 in, out;
-  std::array<std::vector<std::int64_t>, 3> taps;
+  std::array<ScratchVector<std::int64_t>, 3> taps;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,6 +122,26 @@ BOOST_AUTO_TEST_CASE(a_step_that_meets_the_limit_can_be_done_again_without_it) {
   BOOST_TEST(memory_stats().in_use == in_use);
   BOOST_TEST(conv(x, weight).to_vector<float>() == before.to_vector<float>(),
              boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(tables_of_the_cells_of_an_axis_count_as_well) {
+  constexpr std::size_t length = 1 << 18;
+  const Tensor x = Tensor::ones({1, 1, length});
+  const auto beside_output = [&](const std::function<Tensor()>& op) {
+    reset_peak_memory();
+    const Tensor y = op();
+    return memory_stats().peak_in_use - memory_stats().in_use;
+  };
+  const auto by_two = [&](InterpolationMode mode) {
+    return interpolate(x, {.scale_factor = 2, .mode = mode});
+  };
+  // A window has 32 bytes; the largest of each column, a float; nearest and padding, an index of 8 bytes;
+  // linear, two indices of 4 and two floats.
+  BOOST_TEST(beside_output([&] { return avg_pool1d(x, {.kernel_size = 2}); }) >= 16 * length);
+  BOOST_TEST(beside_output([&] { return max_pool1d(x, {.kernel_size = 2}); }) >= 20 * length);
+  BOOST_TEST(beside_output([&] { return pad(x, {1, 1}); }) >= 8 * length);
+  BOOST_TEST(beside_output([&] { return by_two(InterpolationMode::nearest); }) >= 16 * length);
+  BOOST_TEST(beside_output([&] { return by_two(InterpolationMode::linear); }) >= 32 * length);
 }
 
 BOOST_AUTO_TEST_CASE(a_thousand_random_lengths_leave_memory_flat) {
