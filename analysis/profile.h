@@ -36,7 +36,8 @@ struct ProfileOptions {
 };
 
 /// Measures where the time of a training step goes: forward and backward of `model` on `batch`, without the
-/// optimiser. Gradients and buffers of the model stay as they were. ConfigError for less than one run.
+/// optimiser. Every layer runs by itself, also where Sequential would join a norm and its activation in one
+/// pass. Gradients and buffers of the model stay as they were. ConfigError for less than one run.
 Profile profile(nn::Module& model, const Tensor& batch, const ProfileOptions& options = {});
 
 }  // namespace evenkeel::analysis
