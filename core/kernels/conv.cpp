@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
@@ -60,6 +61,15 @@ ConvGeometry with_axes_joined(ConvGeometry g) {
   return g;
 }
 
+template <class T>
+void run(const ConvPass<T>& pass) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (conv_columns_pay(pass)) return conv_by_columns(pass);
+    if (conv_channels_pay(pass)) return conv_by_channels(pass);
+  }
+  conv_direct(pass);
+}
+
 }  // namespace
 
 template <class T>
@@ -70,7 +80,8 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
   }
-  conv_direct_forward(g, x, w, bias, y);
+  if (g.batch * g.out_channels * product(as_volume(g.rank, g.out, 1)) > 0)
+    run(forward_pass(g, x, w, bias, y));
 }
 
 template <class T>
@@ -82,7 +93,8 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
   }
-  conv_direct_input_grad(g, gy, w, gx, beta);
+  if (g.batch * g.in_channels * product(as_volume(g.rank, g.in, 1)) > 0)
+    run(input_grad_pass(g, gy, w, gx, beta));
 }
 
 template <class T>

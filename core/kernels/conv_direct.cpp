@@ -1,5 +1,3 @@
-#include <evenkeel/core/kernels/conv_channels.h>
-#include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_pack.h>
@@ -10,14 +8,13 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
-#include <type_traits>
 
 namespace evenkeel::kernels {
 
 namespace {
 
-constexpr std::int64_t kSumLength =
-    128;  ///< products added before a block goes back to memory: its cells stay in L1
+/// Products added before a block goes back to memory: its cells stay in the L1 cache.
+constexpr std::int64_t kSumLength = 128;
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and results of a tile
 constexpr std::int64_t kPositions = 512;
 
@@ -223,65 +220,14 @@ class Runner {
   std::vector<std::int32_t> offsets_;
 };
 
-template <class T>
-void run(const ConvPass<T>& pass) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (conv_columns_pay(pass)) return conv_by_columns(pass);
-    if (conv_channels_pay(pass)) return conv_by_channels(pass);
-  }
-  Runner<T>(pass).run();
-}
-
 }  // namespace
 
 template <class T>
-void conv_direct_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
-  const Correlation shape = forward_correlation(g);
-  const std::int64_t in_group = g.in_channels / g.groups;
-  const std::int64_t out_group = g.out_channels / g.groups;
-  if (g.batch * g.out_channels * product(shape.out) == 0) return;
-  const std::int64_t taps = shape.taps();
-  Phase all;
-  for (std::int64_t tap = 0; tap < taps; ++tap) all.tap.push_back(tap);
-  const ConvPass<T> pass{
-      shape,           {all}, g.batch, g.groups,  in_group,  out_group, x,   w, out_group * in_group * taps,
-      in_group * taps, taps,  y,       shape.out, {1, 1, 1}, bias,      T(0)};
-  run(pass);
+void conv_direct(const ConvPass<T>& pass) {
+  Runner<T>(pass).run();
 }
 
-template <class T>
-void conv_direct_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
-  const std::int64_t in_group = g.in_channels / g.groups;
-  const std::int64_t out_group = g.out_channels / g.groups;
-  const Sizes3 in = as_volume(g.rank, g.in, 1);
-  if (g.batch * g.in_channels * product(in) == 0) return;
-  std::vector<Phase> phases;
-  const Correlation shape = input_grad_correlation(g, phases);
-  const std::int64_t taps = shape.taps();
-  const ConvPass<T> pass{shape,
-                         phases,
-                         g.batch,
-                         g.groups,
-                         out_group,
-                         in_group,
-                         gy,
-                         w,
-                         out_group * in_group * taps,
-                         taps,
-                         in_group * taps,
-                         gx,
-                         in,
-                         as_volume(g.rank, g.stride, 1),
-                         nullptr,
-                         beta};
-  run(pass);
-}
-
-#define EVENKEEL_INSTANTIATE(T)                                                             \
-  template void conv_direct_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
-  template void conv_direct_input_grad(const ConvGeometry&, const T*, const T*, T*, T);
-EVENKEEL_INSTANTIATE(float)
-EVENKEEL_INSTANTIATE(double)
-#undef EVENKEEL_INSTANTIATE
+template void conv_direct(const ConvPass<float>&);
+template void conv_direct(const ConvPass<double>&);
 
 }  // namespace evenkeel::kernels

@@ -1,17 +1,15 @@
 #pragma once
 
-#include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_pass.h>
 
 namespace evenkeel::kernels {
 
-/// Convolution without a matrix product: tiles of the source are copied once, padded and with strides taken
-/// apart, into scratch memory that stays in the L2 cache; register blocks then read every tap as a shifted
-/// view of it.
+/// A pass by shifted views: tiles of the source are copied once, padded and with strides taken apart, into
+/// scratch memory that stays in the L2 cache; register blocks of output channels by vectors of positions then
+/// read every tap as a view of it. Serves any stride, dilation and groups.
 template <class T>
-void conv_direct_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y);
-/// The same of gy with the weights turned round, once for each residue of gx's cells modulo the stride.
-template <class T>
-void conv_direct_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta);
+void conv_direct(const ConvPass<T>& pass);
+
 /// Blocks over input channels and taps by vectors of output channels, of which gy is transposed tile by tile.
 template <class T>
 void conv_direct_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta);

@@ -12,7 +12,8 @@
 
 namespace evenkeel::kernels {
 
-/// What a direct path is asked for: `rows` results a group from `channels` source channels a group.
+/// What forward and input gradient have in common: `rows` results a group from `channels` source channels a
+/// group.
 template <class T>
 struct ConvPass {
   Correlation shape;
@@ -36,6 +37,55 @@ struct ConvPass {
     return static_cast<std::int64_t>(most);
   }
 };
+
+/// y = x * w + bias as a pass.
+template <class T>
+ConvPass<T> forward_pass(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  const Correlation shape = forward_correlation(g);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
+  Phase all;
+  for (std::int64_t tap = 0; tap < taps; ++tap) all.tap.push_back(tap);
+  return {.shape = shape,
+          .phases = {all},
+          .images = g.batch,
+          .groups = g.groups,
+          .channels = ins,
+          .rows = outs,
+          .source = x,
+          .w = w,
+          .group_stride = outs * ins * taps,
+          .row_stride = ins * taps,
+          .channel_stride = taps,
+          .target = y,
+          .size = shape.out,
+          .step = {1, 1, 1},
+          .bias = bias,
+          .beta = T(0)};
+}
+
+/// gx from gy with the weights turned round, once for each residue of gx's cells modulo the stride.
+template <class T>
+ConvPass<T> input_grad_pass(const ConvGeometry& g, const T* gy, const T* w, T* gx, T beta) {
+  std::vector<Phase> phases;
+  const Correlation shape = input_grad_correlation(g, phases);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
+  return {.shape = shape,
+          .phases = std::move(phases),
+          .images = g.batch,
+          .groups = g.groups,
+          .channels = outs,
+          .rows = ins,
+          .source = gy,
+          .w = w,
+          .group_stride = outs * ins * taps,
+          .row_stride = taps,
+          .channel_stride = ins * taps,
+          .target = gx,
+          .size = as_volume(g.rank, g.in, 1),
+          .step = as_volume(g.rank, g.stride, 1),
+          .bias = nullptr,
+          .beta = beta};
+}
 
 /// to[i * kPhases + p] = from[p * pitch + i], or += with add, for the first `total` elements of `to`; a
 /// vector of `from` beyond that may be read.

@@ -1,0 +1,91 @@
+#include <evenkeel/core/kernels/conv_cells.h>
+#include <evenkeel/core/kernels/conv_columns.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
+#include <evenkeel/core/kernels/gemm_blocks.h>
+#include <evenkeel/core/kernels/transpose.h>
+#include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
+
+#include <algorithm>
+
+namespace evenkeel::kernels {
+
+namespace {
+
+using S = Simd<float>;
+constexpr std::int64_t kLanes = S::kLanes;
+
+constexpr std::int64_t kWorthAPiece = 1 << 14;  ///< elements worth moving on another thread
+
+/// A vector of channels of one image: products [output][tap], `channels` apart, added to the cells they
+/// belong to.
+void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t taps, std::int64_t channels,
+                  const float* products, std::int64_t cells, std::int64_t pitch, float* to) {
+  for (std::int64_t cell = 0; cell < cells; ++cell) S::store(to + cell * pitch, S::Vector{});
+  for (std::int64_t output = 0; output < outputs; ++output) {
+    const Sizes3 place = offsets.place(output);
+    for (std::int64_t tap = 0; tap < taps; ++tap, products += channels)
+      if (const std::int64_t at = offsets.offset(place, tap); at >= 0)
+        S::store(to + at, S::load(to + at) + S::load(products));
+  }
+}
+
+}  // namespace
+
+bool conv_columns_input_grad_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kManyChannels = 32, kSomeChannels = 16, kNarrow = 3, kFew = 64, kMostSums = 1 << 21;
+  const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const std::int64_t an_image = product(as_volume(g.rank, g.out, 1)), outputs = g.batch * an_image;
+  if (outputs == 0 || outs < kSomeChannels || !many_channels(ins, outs)) return false;
+  if (an_image * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
+  Sizes3 phase{};
+  for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
+  // What a turned convolution sums, so many cells of each phase, over what this one does.
+  const double waste = static_cast<double>(g.batch * product(phase)) / static_cast<double>(outputs);
+  if (outs < kManyChannels) return waste >= 3;
+  return waste >= (conv_winograd_pays(g) ? 2.75 : 1.75) ||
+         (product(stride) > 1 && (phase[2] <= kNarrow || g.batch * product(phase) <= kFew));
+}
+
+void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
+  constexpr std::int64_t kMostSums = 1 << 19, kLeastRows = 56;
+  const Correlation shape = forward_correlation(g);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const std::int64_t taps = shape.taps(), outputs = product(shape.out), plane = product(shape.source);
+  const std::int64_t width = taps * ins, rows = std::max(kMostSums / width, kLeastRows);
+  const std::int64_t together = std::clamp<std::int64_t>(rows / outputs, 1, g.batch);
+  ChannelsLast gradient(g.batch, outputs, outs), result(g.batch, plane, ins);
+  const CellOffsets offsets(shape, result.pitch());
+  detail::Workspace<float> weights(static_cast<std::size_t>(outs * width));
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    gradient.copy(gy + group * outs * outputs, g.out_channels * outputs);
+    // Of each output channel as [tap][channel].
+    detail::parallel_ranges(outs, ceil_div(kWorthAPiece, width), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o)
+        transpose(w + (group * outs + o) * width, taps, ins, taps, weights.data() + o * width);
+    });
+    detail::parallel_ranges(ceil_div(g.batch, together), 1, [&](std::int64_t begin, std::int64_t end) {
+      detail::Workspace<float> sums(static_cast<std::size_t>(together * outputs * width + kLanes));
+      for (std::int64_t image = begin * together; image < std::min(end * together, g.batch);
+           image += together) {
+        const std::int64_t images = std::min(together, g.batch - image);
+        multiply_packed(PackedRows({gradient.image(image), 1, gradient.pitch()}, images * outputs, outs),
+                        width, MatrixColumns{{weights.data(), width, 1}, sums.data(), width, false});
+        const std::int64_t blocks = result.pitch() / kLanes;
+        detail::parallel_ranges(images * blocks, ceil_div(kWorthAPiece, outputs * taps * kLanes),
+                                [&](std::int64_t first, std::int64_t last) {
+                                  for (std::int64_t i = first; i < last; ++i) {
+                                    const std::int64_t channel = i % blocks * kLanes;
+                                    add_to_cells(offsets, outputs, taps, ins,
+                                                 sums.data() + i / blocks * outputs * width + channel, plane,
+                                                 result.pitch(), result.image(image + i / blocks) + channel);
+                                  }
+                                });
+      }
+    });
+    result.copy_to(gx + group * ins * plane, g.in_channels * plane, beta != 0);
+  }
+}
+
+}  // namespace evenkeel::kernels
