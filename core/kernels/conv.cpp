@@ -42,8 +42,14 @@ namespace evenkeel::kernels {
 // strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
 namespace {
 
-/// Output channels a group up to which vectors of positions beat vectors of channels.
-constexpr std::int64_t kFewOutputs = 8;
+/// Whether vectors of positions beat vectors of output channels in a gradient of the weights: a group's
+/// output channels would leave many lanes empty, and planes are long enough to fill the vectors otherwise.
+bool conv_dot_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kVeryFew = 4, kFew = 10, kFewOfOnePlane = 16, kLongPlane = 100;
+  const std::int64_t outs = g.out_channels / g.groups;
+  return outs <= kVeryFew || (outs <= (g.in_channels == g.groups ? kFewOfOnePlane : kFew) &&
+                              product(as_volume(g.rank, g.out, 1)) >= kLongPlane);
+}
 
 /// The same convolution with fewer axes: an axis of kernel 1 that is left as it is joins the one before it,
 /// whose cells then lie that much farther apart.
@@ -89,9 +95,9 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
+    if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
-    if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
   }
   if (g.batch * g.in_channels * product(as_volume(g.rank, g.in, 1)) > 0)
     run(input_grad_pass(g, gy, w, gx, beta));
@@ -106,11 +112,8 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
-  const bool one_plane = g.in_channels == g.groups && g.rank > 1;
-  if (one_plane || g.out_channels / g.groups <= kFewOutputs)
-    conv_dot_weight_grad(g, x, gy, gw, beta);
-  else
-    conv_direct_weight_grad(g, x, gy, gw, beta);
+  if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);
+  conv_direct_weight_grad(g, x, gy, gw, beta);
 }
 
 template <class T>

@@ -201,17 +201,22 @@ class Runner {
 }  // namespace
 
 bool conv_channels_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kLeastSum = 96, kLeastWidth = 4;
-  constexpr double kLeastFill = 0.75;
+  constexpr double kLeastFill = 0.75, kBetterFill = 1.05;
+  // Products of a sum that pay for the transposition: of narrow rows, of others, and where vectors of
+  // positions would be filled as well.
+  constexpr std::int64_t kLeastSum = 9, kLeastOfWide = 64, kLongSum = 160;
+  constexpr std::int64_t kWide = 32, kTwoVectors = 2 * Simd<float>::kLanes;
   const auto fill = [](std::int64_t count) {
     constexpr std::int64_t kLanes = Simd<float>::kLanes;
     return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);
   };
   const std::int64_t width = pass.shape.out[2];
-  const auto phases = static_cast<std::int64_t>(pass.phases.size());
-  return width >= kLeastWidth && pass.most_taps() > 1 &&
-         pass.channels * pass.shape.taps() / phases >= kLeastSum &&
-         fill(pass.rows) >= std::max(kLeastFill, 1.05 * fill(width));
+  const std::int64_t sum = pass.channels * pass.shape.taps() / static_cast<std::int64_t>(pass.phases.size());
+  const double filled = fill(pass.rows), beside = fill(width);
+  if (pass.most_taps() == 1 || filled < kLeastFill) return false;
+  if (pass.rows >= kTwoVectors && filled >= beside && sum >= kLongSum) return true;
+  return filled >= kBetterFill * beside && sum >= (width < kWide ? kLeastSum : kLeastOfWide) &&
+         (pass.rows >= kTwoVectors || width <= Simd<float>::kLanes);
 }
 
 void conv_by_channels(const ConvPass<float>& pass) { Runner(pass).run(); }

@@ -88,24 +88,21 @@ struct WeightColumns {
   }
 };
 
-/// Whether an output's row is so narrow, and its cells are read so few times each, that gathering pays.
-bool narrow(const Correlation& shape) {
-  constexpr std::int64_t kNarrow = 4, kHardlyNarrow = 8, kSmallPlane = 9;
-  return shape.out[2] <= kNarrow || product(shape.out) <= kSmallPlane ||
-         (shape.out[2] <= kHardlyNarrow && shape.taps() <= product(shape.step));
-}
+constexpr std::int64_t kNarrow = 4;  ///< outputs of a row that are better gathered than read as vectors
 
 }  // namespace
 
 bool conv_columns_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kManyRows = 32, kMostUses = 8, kWeightsAnOutput = 40000;
-  const std::int64_t taps = pass.shape.taps();
+  constexpr std::int64_t kHardlyNarrow = 6, kSmallPlane = 9, kManyRows = 32, kMostUses = 8;
+  constexpr std::int64_t kManyWeights = 40000;  // an output
+  const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
+  const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
       pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
-  if (!one_phase || !many_channels(pass.channels, pass.rows)) return false;
-  if (pass.rows * pass.channels * taps >= kWeightsAnOutput * pass.images * product(pass.shape.out))
-    return true;
-  return narrow(pass.shape) && (pass.rows >= kManyRows || taps <= kMostUses * product(pass.shape.step));
+  if (!one_phase || taps == 1 || !many_channels(pass.channels, pass.rows)) return false;
+  if (pass.rows * pass.channels * taps >= kManyWeights * pass.images * plane) return true;
+  const bool narrow = width <= kNarrow || plane <= kSmallPlane || (width <= kHardlyNarrow && taps <= step);
+  return narrow && (pass.rows >= kManyRows || taps <= kMostUses * step);
 }
 
 void conv_by_columns(const ConvPass<float>& pass) {
@@ -135,16 +132,16 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kNarrow = 4, kHardlyNarrow = 8, kWide = 16, kLeast = 12;
-  constexpr std::int64_t kManyWeights = 1600, kMostWeights = 40000;  // an output
-  if (!kWidePaths) return false;
+  constexpr std::int64_t kHardlyNarrow = 8, kWide = 16, kLeastIns = 3, kSomeIns = 12, kLeastOuts = 2;
+  constexpr std::int64_t kSomeWeights = 4, kManyWeights = 1600, kManyOfWide = 3000;  // an output
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (outputs == 0 || ins < kLeast || outs < 2) return false;
-  if (width <= kNarrow || (width <= kHardlyNarrow && taps <= product(shape.step))) return true;
-  const std::int64_t weights = many_channels(ins, outs) ? ins * outs * taps : 0;
-  return weights >= (width <= kWide ? kManyWeights : kMostWeights) * outputs;
+  if (!kWidePaths || outputs == 0 || taps == 1 || ins < kLeastIns || outs < kLeastOuts) return false;
+  const auto weights_an_output = [&](std::int64_t least) { return ins * outs * taps >= least * outputs; };
+  if (width <= kNarrow && weights_an_output(kSomeWeights)) return true;
+  if (width <= kHardlyNarrow && taps <= product(shape.step) && ins >= kSomeIns) return true;
+  return many_channels(ins, outs) && weights_an_output(width <= kWide ? kManyWeights : kManyOfWide);
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {

@@ -33,19 +33,21 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 }  // namespace
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 32, kSomeChannels = 16, kNarrow = 3, kFew = 64, kMostSums = 1 << 21;
+  constexpr std::int64_t kFewIns = 8, kSomeOuts = 16, kManyOuts = 32, kFewCells = 64, kMostSums = 1 << 21;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t an_image = product(as_volume(g.rank, g.out, 1)), outputs = g.batch * an_image;
-  if (outputs == 0 || outs < kSomeChannels || !many_channels(ins, outs)) return false;
+  if (!kWidePaths || outputs == 0 || outs < kSomeOuts) return false;
   if (an_image * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
   Sizes3 phase{};
   for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
   // What a turned convolution sums, so many cells of each phase, over what this one does.
   const double waste = static_cast<double>(g.batch * product(phase)) / static_cast<double>(outputs);
-  if (outs < kManyChannels) return waste >= 3;
+  if (waste < 1) return false;
+  if (ins < kFewIns) return outs >= kManyOuts && phase[2] <= (waste >= 1.75 ? 10 : 5);
+  if (outs < kManyOuts) return waste >= 3;
   return waste >= (conv_winograd_pays(g) ? 2.75 : 1.75) ||
-         (product(stride) > 1 && (phase[2] <= kNarrow || g.batch * product(phase) <= kFew));
+         (product(stride) > 1 && (phase[2] <= 3 || g.batch * product(phase) <= kFewCells));
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {

@@ -105,10 +105,17 @@ bool at_every_cell(const ConvGeometry& g) {
   return as_volume(g.rank, g.in, 1) == as_volume(g.rank, g.out, 1);
 }
 
+/// Enough for the packing of both operands. Images of few cells are joined by the product, and gaps between
+/// the cells cost the direct path more.
 bool many_products(const ConvGeometry& g) {
-  constexpr std::int64_t kLeastChannels = 64, kLeastCells = 32;
-  return kWidePaths && std::min(g.in_channels, g.out_channels) / g.groups >= kLeastChannels &&
-         g.batch * product(as_volume(g.rank, g.out, 1)) >= kLeastCells;
+  constexpr std::int64_t kLeastCells = 8, kSmallImage = 50;
+  constexpr std::int64_t kLeastChannels = 64, kLeastOfSmall = 20, kLeastWithGaps = 6;
+  const std::int64_t image = product(as_volume(g.rank, g.out, 1));
+  const std::int64_t least = !at_every_cell(g) && g.rank > 1            ? kLeastWithGaps
+                             : !at_every_cell(g) || image < kSmallImage ? kLeastOfSmall
+                                                                        : kLeastChannels;
+  return kWidePaths && std::min(g.in_channels, g.out_channels) / g.groups >= least &&
+         g.batch * image >= kLeastCells;
 }
 
 }  // namespace

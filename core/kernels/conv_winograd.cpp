@@ -222,22 +222,21 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 }
 
 bool conv_winograd_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 16;
-  constexpr std::int64_t kManyPositions = 256;
+  constexpr std::int64_t kManyChannels = 10, kWideRow = 16;
+  constexpr std::int64_t kManyPositions = 384, kManyCells = 24000;
   for (int axis = 0; axis < g.rank; ++axis)
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;
   const std::int64_t kernel = g.kernel[last];
   const std::int64_t turns = g.dilation[last];
-  if (std::min(g.in_channels, g.out_channels) / g.groups * turns <
-      kManyChannels * winograd::lanes_a_turn(turns))
-    return false;
-  if (g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1))) <
-      kManyPositions)
-    return false;
+  const std::int64_t channels = std::min(g.in_channels, g.out_channels) / g.groups;
+  const std::int64_t positions =
+      g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
+  if (channels * turns < kManyChannels * winograd::lanes_a_turn(turns)) return false;
+  if (positions < kManyPositions || positions * channels < kManyCells) return false;
   // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
   double walked = 1;
-  for (int axis = 0; axis < last && quadruples(g.out[last], turns) < kManyChannels; ++axis)
+  for (int axis = 0; axis < last && quadruples(g.out[last], turns) < kWideRow; ++axis)
     walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
               static_cast<double>(g.out[axis]);
   // Products of the plain sum over those of the transformed one.
@@ -246,7 +245,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
            static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
   const double least = std::min(gain(g.in[last]), gain(g.out[last]));
-  return least > 1.4 && least > 1.2 * walked;
+  return least > std::max(1.4, walked);
 }
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
