@@ -6,6 +6,8 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace evenkeel::kernels {
 
@@ -42,10 +44,10 @@ class Runner {
     for (const Phase& phase : pass.phases) {
       first_tap_.push_back(taps);
       taps += static_cast<std::int64_t>(phase.tap.size());
-      for (std::int64_t c = 0; c < block_channels_; ++c)
-        for (const std::int64_t tap : phase.tap)
-          offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + plan_.tap_offsets()[tap]);
+      tap_rows_.push_back(TapRows(phase, static_cast<std::int64_t>(pass.shape.at[2].size())));
     }
+    for (const std::int64_t channels : {block_channels_, pass.channels % block_channels_})
+      list_offsets(channels, offsets_[channels < block_channels_]);
     for (std::int64_t group = 0; pass.bias != nullptr && group < pass.groups; ++group)
       std::copy_n(pass.bias + group * pass.rows, pass.rows, start_.data() + group * vectors_ * kLanes);
   }
@@ -67,7 +69,31 @@ class Runner {
     return std::clamp<std::int64_t>(fits / (4 * kLanes) * (4 * kLanes), 4 * kLanes, kPositions);
   }
 
-  /// Weights in the order the blocks read them: [phase][group][channel block][block][channel, tap][vectors].
+  /// A phase's taps in rows along the last axis: those of a row are valid or not for all outputs of a row.
+  struct TapRows {
+    TapRows(const Phase& phase, std::int64_t kernel_width) {
+      for (const std::int64_t tap : phase.tap)
+        if (row.empty() || row.back() != tap / kernel_width) row.push_back(tap / kernel_width);
+      width = static_cast<std::int64_t>(phase.tap.size() / std::max<std::size_t>(row.size(), 1));
+    }
+    std::vector<std::int64_t> row;  ///< of the kernel
+    std::int64_t width = 0;
+  };
+
+  /// Of the steps of a sum over `channels` channels: [phase][tap row][channel][tap].
+  void list_offsets(std::int64_t channels, std::vector<std::int32_t>& offsets) const {
+    for (std::size_t phase = 0; phase < tap_rows_.size(); ++phase)
+      for (std::size_t row = 0; row < tap_rows_[phase].row.size(); ++row)
+        for (std::int64_t c = 0; c < channels; ++c)
+          for (std::int64_t i = 0; i < tap_rows_[phase].width; ++i) {
+            const std::int64_t tap =
+                p_.phases[phase].tap[row * static_cast<std::size_t>(tap_rows_[phase].width) + i];
+            offsets.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + plan_.tap_offsets()[tap]);
+          }
+  }
+
+  /// Weights in the order the blocks read them: [phase][group][channel block][block][tap row][channel]
+  /// [tap][vectors].
   void pack() {
     micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows,
                        [&](auto&&... args) { pack_block(args...); });
@@ -81,13 +107,17 @@ class Runner {
       lanes.each_channel(from, std::min(kLanes, p_.rows - v * kLanes), channels,
                          [&](std::int64_t channel, const float* weights) {
                            for (std::int64_t phase = 0; phase < phases_; ++phase) {
-                             const std::vector<std::int64_t>& taps = p_.phases[phase].tap;
+                             const std::int64_t width = tap_rows_[phase].width;
                              float* to = packed(phase, group, first, begin, channels) + (v - begin) * kLanes +
-                                         channel * static_cast<std::int64_t>(taps.size()) * height;
-                             for (const std::int64_t tap : taps) {
+                                         channel * width * height;
+                             std::int64_t in_row = 0;
+                             for (const std::int64_t tap : p_.phases[phase].tap) {
                                Simd<float>::store(
                                    to, Simd<float>::load(weights + tap * micro::RowLanes<float>::kPitch));
                                to += height;
+                               if (++in_row < width) continue;
+                               to += (channels - 1) * width * height;
+                               in_row = 0;
                              }
                            }
                          });
@@ -119,6 +149,7 @@ class Runner {
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
       const Tile t = r_.plan_.tile(tile);
       list_pieces(t);
+      list_spans(t);
       const std::int64_t source_plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
@@ -134,18 +165,25 @@ class Runner {
     /// sums_ of a tile: [phase][output][row].
     void multiply(std::int64_t phase, std::int64_t group, std::int64_t c, std::int64_t channels,
                   std::int64_t first, std::int64_t last) {
-      const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
-      const std::int32_t* offsets = r_.offsets_.data() + r_.first_tap_[phase] * r_.block_channels_;
+      const std::int64_t row_steps = channels * r_.tap_rows_[phase].width;
+      const std::int32_t* offsets =
+          r_.offsets_[channels < r_.block_channels_].data() + r_.first_tap_[phase] * channels;
       for (std::int64_t block = first; block < last; ++block) {
         const std::int64_t vector = r_.blocks_.begin(block);
         const auto wide = static_cast<int>(r_.blocks_.begin(block + 1) - vector);
         const float* weights = r_.packed(phase, group, c, vector, channels);
         const float* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
         float* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
-        for (const micro::Run& piece : pieces_) {
-          micro::channel_block(piece.count, wide)(channels * taps, weights, offsets,
-                                                  cells_.data() + piece.source, start, 0, sum, ld_);
-          sum += piece.count * ld_;
+        for (const Piece& piece : pieces_) {
+          const micro::ChannelBlock run = micro::channel_block(piece.outputs.count, wide);
+          const auto [begin, end] = spans_of_row_[phase * rows_ + piece.row];
+          for (std::int64_t i = begin; i < end; ++i) {
+            const Span& span = spans_[i];
+            run(span.count * row_steps, weights + span.first * row_steps * wide * kLanes,
+                offsets + span.first * row_steps, cells_.data() + piece.outputs.source,
+                i == begin ? start : nullptr, 0, sum, ld_);
+          }
+          sum += piece.outputs.count * ld_;
         }
       }
     }
@@ -167,6 +205,45 @@ class Runner {
               p_.target + (t.image * p_.groups + group) * p_.rows * product(p_.size));
     }
 
+    /// Outputs that a block takes, of one of the tile's rows.
+    struct Piece {
+      micro::Run outputs;
+      std::int64_t row;
+    };
+    /// Rows of taps that follow one another.
+    struct Span {
+      std::int64_t first, count;
+    };
+
+    /// Of each row of outputs the taps that read its source: the others would multiply zeros. A row without
+    /// any has an empty span, for its sums to start from.
+    void list_spans(const Tile& t) {
+      spans_.clear();
+      spans_of_row_.clear();
+      const auto inside = [&](int axis, std::int64_t output, std::int64_t tap) {
+        const std::int64_t cell =
+            (t.begin[axis] + output) * p_.shape.step[axis] + p_.shape.at[axis][static_cast<std::size_t>(tap)];
+        return cell >= 0 && cell < p_.shape.source[axis];
+      };
+      const auto kernel_height = static_cast<std::int64_t>(p_.shape.at[1].size());
+      for (const TapRows& taps : r_.tap_rows_)
+        for (std::int64_t d = 0; d < t.count[0]; ++d)
+          for (std::int64_t h = 0; h < t.count[1]; ++h) {
+            const auto begin = static_cast<std::int64_t>(spans_.size());
+            bool goes_on = false;
+            for (std::size_t i = 0; i < taps.row.size(); ++i) {
+              const bool read =
+                  inside(0, d, taps.row[i] / kernel_height) && inside(1, h, taps.row[i] % kernel_height);
+              if (read && !goes_on) spans_.push_back({static_cast<std::int64_t>(i), 0});
+              if (read) ++spans_.back().count;
+              goes_on = read;
+            }
+            if (static_cast<std::int64_t>(spans_.size()) == begin) spans_.push_back({0, 0});
+            spans_of_row_.push_back({begin, static_cast<std::int64_t>(spans_.size())});
+          }
+      rows_ = t.count[0] * t.count[1];
+    }
+
     /// The tile's outputs, row by row, in pieces that a block takes.
     void list_pieces(const Tile& t) {
       pieces_.clear();
@@ -176,8 +253,9 @@ class Runner {
           for (std::int64_t h = 0; h < t.count[1]; ++h)
             for (std::int64_t i = 0; i < pieces; ++i) {
               const std::int64_t at = t.count[2] * i / pieces;
-              pieces_.push_back({static_cast<std::int32_t>(r_.plan_.row_offset(image, d, h) + at),
-                                 static_cast<std::int32_t>(t.count[2] * (i + 1) / pieces - at)});
+              pieces_.push_back({{static_cast<std::int32_t>(r_.plan_.row_offset(image, d, h) + at),
+                                  static_cast<std::int32_t>(t.count[2] * (i + 1) / pieces - at)},
+                                 d * t.count[1] + h});
             }
     }
 
@@ -185,7 +263,10 @@ class Runner {
     const ConvPass<float>& p_;
     std::int64_t ld_, outputs_;
     detail::Workspace<float> cells_, sums_, results_;
-    std::vector<micro::Run> pieces_;
+    std::vector<Piece> pieces_;
+    std::vector<Span> spans_;
+    std::vector<std::pair<std::int64_t, std::int64_t>> spans_of_row_;  ///< [phase][row of outputs]
+    std::int64_t rows_ = 0;
   };
 
   const ConvPass<float>& p_;
@@ -195,7 +276,8 @@ class Runner {
   detail::Workspace<float> packed_;
   std::vector<float> start_;
   std::vector<std::int64_t> first_tap_;
-  std::vector<std::int32_t> offsets_;
+  std::vector<TapRows> tap_rows_;         ///< of each phase
+  std::vector<std::int32_t> offsets_[2];  ///< for a whole block of channels, and for what is left of them
 };
 
 }  // namespace
