@@ -220,11 +220,6 @@ class Runner {
     void list_spans(const Tile& t) {
       spans_.clear();
       spans_of_row_.clear();
-      const auto inside = [&](int axis, std::int64_t output, std::int64_t tap) {
-        const std::int64_t cell =
-            (t.begin[axis] + output) * p_.shape.step[axis] + p_.shape.at[axis][static_cast<std::size_t>(tap)];
-        return cell >= 0 && cell < p_.shape.source[axis];
-      };
       const auto kernel_height = static_cast<std::int64_t>(p_.shape.at[1].size());
       for (const TapRows& taps : r_.tap_rows_)
         for (std::int64_t d = 0; d < t.count[0]; ++d)
@@ -232,8 +227,8 @@ class Runner {
             const auto begin = static_cast<std::int64_t>(spans_.size());
             bool goes_on = false;
             for (std::size_t i = 0; i < taps.row.size(); ++i) {
-              const bool read =
-                  inside(0, d, taps.row[i] / kernel_height) && inside(1, h, taps.row[i] % kernel_height);
+              const bool read = p_.shape.reads(0, t.begin[0] + d, taps.row[i] / kernel_height) &&
+                                p_.shape.reads(1, t.begin[1] + h, taps.row[i] % kernel_height);
               if (read && !goes_on) spans_.push_back({static_cast<std::int64_t>(i), 0});
               if (read) ++spans_.back().count;
               goes_on = read;

@@ -1,11 +1,14 @@
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_runs.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace evenkeel::kernels {
 
@@ -99,16 +102,16 @@ class WeightGrad {
     detail::Workspace<T> cells(static_cast<std::size_t>(plan_.size(block_)));
     const Tile full = plan_.full();
     detail::Workspace<T> gradient(static_cast<std::size_t>(product(full.count) * full.images * chunk_));
-    std::vector<micro::Run> runs;
+    TapRuns runs;
     for (std::int64_t index = first; index < last; ++index) {
       const Tile t = plan_.tile(index);
       const std::int64_t positions = product(t.count) * t.images;
       transpose(t, group * outs_ + out, outs, gradient.data());
+      runs.list(plan_, shape_, t, columns_);
       for (std::int64_t c = 0; c < channels_; c += block_) {
         const std::int64_t channels = std::min(block_, channels_ - c);
         plan_.fill(t, x_ + (group * channels_ + c) * product(shape_.source),
                    groups_ * channels_ * product(shape_.source), channels, cells.data());
-        list_runs(t, runs);
         const std::int64_t height = columns_ ? channels * taps_ : channels;
         for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
           const int wide = static_cast<int>(micro::panel(vectors, v));
@@ -117,7 +120,8 @@ class WeightGrad {
             for (std::int64_t tap = 0; tap < row_step_; ++tap) {
               const std::int64_t row = height * b / blocks;
               const auto rows = static_cast<int>(height * (b + 1) / blocks - row);
-              micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(runs.size()), runs.data(),
+              const std::vector<micro::WeightRun>& read = runs.of_tap(tap);
+              micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(read.size()), read.data(),
                                                  cells.data() + row * pitch_ + plan_.tap_offsets()[tap],
                                                  pitch_, gradient.data() + positions * v * kLanes,
                                                  sum + ((c + row) * row_step_ + tap) * chunk_ + v * kLanes,
@@ -133,33 +137,30 @@ class WeightGrad {
     const std::int64_t vectors = ceil_div(outs, kLanes);
     const std::int64_t plane = product(shape_.out);
     const std::int64_t positions = product(t.count) * t.images;
-    std::vector<micro::Run> rows;
+    std::vector<std::pair<std::int64_t, std::int64_t>> rows;  // first output and length, joined where whole
     for (std::int64_t d = 0; d < t.count[0]; ++d)
-      for (std::int64_t h = 0; h < t.count[1]; ++h)
-        micro::add_run(rows, ((t.begin[0] + d) * shape_.out[1] + t.begin[1] + h) * shape_.out[2] + t.begin[2],
-                       t.count[2]);
+      for (std::int64_t h = 0; h < t.count[1]; ++h) {
+        const std::int64_t at =
+            ((t.begin[0] + d) * shape_.out[1] + t.begin[1] + h) * shape_.out[2] + t.begin[2];
+        if (!rows.empty() && rows.back().first + rows.back().second == at)
+          rows.back().second += t.count[2];
+        else
+          rows.push_back({at, t.count[2]});
+      }
     for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
       const std::int64_t wide = micro::panel(vectors, v);
       for (std::int64_t lane = 0; lane < wide; ++lane) {
         const std::int64_t first = (v + lane) * kLanes;
         T* at = to + positions * v * kLanes + lane * kLanes;
         for (std::int64_t image = t.image; image < t.image + t.images; ++image)
-          for (const micro::Run& row : rows) {
-            transpose_to_lanes(gy_ + (image * groups_ * outs_ + out + first) * plane + row.source, plane,
-                               row.count, static_cast<int>(std::min<std::int64_t>(kLanes, outs - first)), at,
+          for (const auto& [from, count] : rows) {
+            transpose_to_lanes(gy_ + (image * groups_ * outs_ + out + first) * plane + from, plane, count,
+                               static_cast<int>(std::min<std::int64_t>(kLanes, outs - first)), at,
                                wide * kLanes);
-            at += row.count * wide * kLanes;
+            at += count * wide * kLanes;
           }
       }
     }
-  }
-
-  void list_runs(const Tile& t, std::vector<micro::Run>& runs) const {
-    runs.clear();
-    for (std::int64_t image = 0; image < t.images; ++image)
-      for (std::int64_t d = 0; d < t.count[0]; ++d)
-        for (std::int64_t h = 0; h < t.count[1]; ++h)
-          micro::add_run(runs, plan_.row_offset(image, d, h), t.count[2]);
   }
 
   const T* x_;

@@ -80,8 +80,8 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 }
 
 template <class T, int kRows, int kVectors>
-void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int64_t pitch, const T* gradient,
-                     T* sum, std::int64_t ld) {
+void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
+                     const T* gradient, T* sum, std::int64_t ld) {
   using S = Simd<T>;
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
@@ -93,15 +93,15 @@ void weight_block_of(std::int64_t runs, const Run* run, const T* tile, std::int6
     const T* row[(kRows + 2) / 3];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
-    for (std::int32_t p = 0; p < run[i].count; ++p) {
+    const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
+    for (std::int32_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
       typename S::Vector g[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) g[v] = S::load(gradient + v * S::kLanes);
+      for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) acc[r][v] += row[r / 3][p + r % 3 * pitch] * g[v];
-      gradient += kVectors * S::kLanes;
     }
   }
 #pragma GCC unroll 16

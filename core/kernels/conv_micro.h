@@ -101,24 +101,23 @@ using ChannelBlock = void (*)(std::int64_t k, const float* a, const std::int32_t
                               const float* start, std::int64_t start_ld, float* sum, std::int64_t ld);
 ChannelBlock channel_block(int positions, int vectors);
 
-/// A run of neighbouring outputs: where it starts in the tile and in the transposed gradient.
+/// A run of neighbouring outputs: where their cells start in the tile.
 struct Run {
   std::int32_t source;
   std::int32_t count;
 };
 
-/// Adds a run, joined to the last where it goes on where that ended.
-inline void add_run(std::vector<Run>& runs, std::int64_t source, std::int64_t count) {
-  if (!runs.empty() && runs.back().source + runs.back().count == source)
-    runs.back().count += static_cast<std::int32_t>(count);
-  else
-    runs.push_back({static_cast<std::int32_t>(source), static_cast<std::int32_t>(count)});
-}
+/// A run, and where it starts in the transposed gradient.
+struct WeightRun {
+  std::int32_t source;
+  std::int32_t gradient;
+  std::int32_t count;
+};
 
-/// sum[r * ld + lane] += sum over positions of tile[r * pitch + position] * gradient[position][lane], rows of
-/// the gradient following one another for the positions of all runs.
+/// sum[r * ld + lane] += sum over the positions of all runs of tile[r * pitch + source's position] *
+/// gradient[gradient's position][lane].
 template <class T>
-using WeightBlock = void (*)(std::int64_t runs, const Run* run, const T* tile, std::int64_t pitch,
+using WeightBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
                              const T* gradient, T* sum, std::int64_t ld);
 inline constexpr int kMaxWeightVectors = 3;
 /// Input channels a block takes with `vectors` vectors of output channels.

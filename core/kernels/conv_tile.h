@@ -21,6 +21,11 @@ struct Correlation {
   std::int64_t turns = 1;  ///< sequences that take turns along the last axis
 
   std::int64_t taps() const { return static_cast<std::int64_t>(at[0].size() * at[1].size() * at[2].size()); }
+  /// Whether output q of an axis reads a cell of the source by one of the axis's taps.
+  bool reads(int axis, std::int64_t q, std::int64_t tap) const {
+    const std::int64_t cell = q * step[axis] + at[axis][static_cast<std::size_t>(tap)];
+    return cell >= 0 && cell < source[axis];
+  }
 };
 
 /// x -> y of `g`.

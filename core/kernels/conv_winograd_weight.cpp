@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv_micro.h>
+#include <evenkeel/core/kernels/conv_runs.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
@@ -100,7 +101,7 @@ class WeightGrad {
         winograd::for_turns(g_.shape_.turns, [&]<int kWidth>() {
           transform_gradient<kWidth>(t, group * g_.outs_ + out, outs);
         });
-        list_runs(t);
+        runs_.list(g_.plan_, g_.shape_, t);
         for (std::int64_t c = 0; c < g_.channels_; c += g_.block_) {
           const std::int64_t channels = std::min(g_.block_, g_.channels_ - c);
           winograd::fill_tile(g_.plan_, g_.shape_, t, g_.x_ + (group * g_.channels_ + c) * plane,
@@ -123,8 +124,9 @@ class WeightGrad {
           for (std::int64_t tap = 0; tap < g_.taps_; ++tap) {
             const std::int64_t row = channels * b / blocks;
             const auto rows = static_cast<int>(channels * (b + 1) / blocks - row);
+            const std::vector<micro::WeightRun>& read = runs_.of_tap(tap);
             micro::weight_block<float>(rows, wide)(
-                static_cast<std::int64_t>(runs_.size()), runs_.data(),
+                static_cast<std::int64_t>(read.size()), read.data(),
                 cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch,
                 gradient, sum + (row * g_.taps_ + tap) * g_.chunk_ + v * kLanes, g_.taps_ * g_.chunk_);
           }
@@ -162,18 +164,10 @@ class WeightGrad {
       }
     }
 
-    void list_runs(const Tile& t) {
-      runs_.clear();
-      for (std::int64_t image = 0; image < t.images; ++image)
-        for (std::int64_t d = 0; d < t.count[0]; ++d)
-          for (std::int64_t h = 0; h < t.count[1]; ++h)
-            micro::add_run(runs_, g_.plan_.row_offset(image, d, h), t.count[2]);
-    }
-
     const WeightGrad& g_;
     std::int64_t positions_, row_pitch_;
     detail::Workspace<float> cells_, rows_, gradient_;
-    std::vector<micro::Run> runs_;
+    TapRuns runs_;
   };
 
   /// Sums of the cuts in order, at the points, to the weights [output channel][channel][tap].
