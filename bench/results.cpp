@@ -92,7 +92,7 @@ std::string own_table(const Results& results) {
   return table.str();
 }
 
-std::string comparison_table(const Results& results) {
+std::string comparison_table(const Results& results, std::size_t most) {
   std::vector<Row> rows = results.rows;
   std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.ratio() < b.ratio(); });
   report::Table table({{"times faster", Align::right},
@@ -103,6 +103,7 @@ std::string comparison_table(const Results& results) {
                        {"PyTorch", Align::right},
                        {"rate", Align::right},
                        {"of best", Align::right}});
+  rows.resize(std::min(rows.size(), most));
   for (const Row& row : rows) {
     const auto [speed, share] = rate(results.machine, row);
     table.add_row({fmt::format("{:.2f}x", row.ratio()), row.group + ": " + row.name, row.pass,
@@ -159,6 +160,14 @@ std::string summary(const Results& results) {
                     "\nPeak memory of a training step, as a share of PyTorch's: {:.2f} in geometric "
                     "mean, {:.2f} at most ({} blocks and nets).\n",
                     geometric_mean(shares), *std::max_element(shares.begin(), shares.end()), shares.size());
+}
+
+std::string worst_rows(const Results& results) {
+  constexpr std::size_t kShown = 10;
+  const auto behind =
+      std::count_if(results.rows.begin(), results.rows.end(), [](const Row& row) { return row.ratio() < 1; });
+  return fmt::format("Of {} rows PyTorch is ahead in {}. The worst:\n\n```\n{}```\n", results.rows.size(),
+                     behind, comparison_table(results, kShown));
 }
 
 std::string verdict(const Results& results) {

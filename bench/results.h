@@ -2,6 +2,8 @@
 
 #include "measure.h"
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -36,11 +38,14 @@ struct Results {
 std::string machine_text(const Results& results);
 /// Our own numbers: a line a pass, thread counts side by side.
 std::string own_table(const Results& results);
-/// Beside PyTorch's, worst rows first.
-std::string comparison_table(const Results& results);
+/// Beside PyTorch's, worst rows first, `most` of them.
+std::string comparison_table(const Results& results,
+                             std::size_t most = std::numeric_limits<std::size_t>::max());
 std::string memory_table(const Results& results);
 /// Geometric mean and worst case of every group, as a Markdown table, and of the memory.
 std::string summary(const Results& results);
+/// How many rows PyTorch is ahead in, and a table of the ten worst.
+std::string worst_rows(const Results& results);
 /// "geometric mean …" and "worst … where", a line each.
 std::string verdict(const Results& results);
 

@@ -86,7 +86,7 @@ void write_results(const Results& results, const std::string& folder) {
   if (!results.memory.empty())
     page += "\nPeak memory of a training step:\n\n```\n" + memory_table(results) + "```\n";
   write(path / "against_torch.md", page);
-  write(path / "summary.md", summary(results));
+  write(path / "summary.md", summary(results) + "\n" + worst_rows(results));
   report::save_svg((path / "against_torch.svg").string(), {chart(results)},
                    {.panel_width = 860, .panel_height = 380});
 }
