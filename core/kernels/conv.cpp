@@ -13,33 +13,31 @@
 
 namespace evenkeel::kernels {
 
-// Axes that a kernel leaves alone are joined first: a pointwise convolution has one long axis. Which path is
-// taken then, in this order:
-// - Depthwise, all passes: conv_depthwise_lanes.cpp, vectors of channels, on planes too narrow for the other
-//   two, which work on vectors of positions; at unit strides conv_depthwise_plane.cpp, each plane in a frame
-//   of zeros; else conv_depthwise.cpp, which reads rows where they are.
-// - Unit strides, three taps or more along the last axis, many channels, f32, all passes: conv_winograd.cpp
-//   and conv_winograd_weight.cpp take four outputs from six products instead of twelve, of dilated rows (and
-//   of k x 1 kernels, whose joined axes are such rows) too. A cell that is not finite may then spoil all
-//   four outputs of a quadruple that reads it. f64 is left to the plain sums.
-// - Pointwise, 64 channels or more, f32: conv_pointwise.cpp, one product of matrices over the cells of all
-//   images (gemm_blocks.h); the gradient of the weights only where these are many, of strided ones that of
-//   the input alone.
-// - Rows of outputs too narrow to be vectors, few outputs of a wide input, f32: conv_columns.cpp, a product
-// of
-//   matrices over columns of gathered cells, and for the gradient of the input products added to their cells.
-// - Forward, over padded tiles in L2: conv_channels.cpp, register blocks of positions by vectors of output
-//   channels, where those fill the vectors better and sums are long, f32; else conv_direct.cpp, blocks of
-//   output channels by vectors of positions.
-// - Gradient of the input: the same, of gy, with the weights turned round, one phase a residue of the stride.
-// - Gradient of the weights: conv_direct_weight.cpp, blocks of input channels by vectors of output channels;
-//   conv_dot_weight.cpp where a group has few output channels, or one image or volume as its input: vectors
-//   of positions.
-// gemm_blocks.h multiplies packed matrices, conv_planes.h brings their results to the planes. conv_tile.h
-// lays out the tiles and cuts the work for the threads, row_copy.h fills the tiles' rows (strided ones taken
-// apart by vectors), conv_pack.h puts the weights in order, conv_micro.h has the innermost loops and the
-// panels that many row blocks read, conv_pass.h brings results to their places. The direct paths serve
-// strides, dilation, groups and ranks 1 to 3 alike; a transposed convolution is the gradient of the input.
+// Which path a convolution takes. Axes that a kernel leaves alone are joined first: a pointwise convolution
+// has one long axis. Then the first line that applies is taken; *_pays() in its file has the rule to the
+// letter, with thresholds fitted to the times of every path over some thousand shapes on one machine.
+//
+//   y = forward, gx = gradient of the input, gw = gradient of the weights
+//
+//   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2
+//   y gx gw  conv_pointwise.h   one tap, many channels; gx also with gaps, gw if weights are many
+//     gx     conv_columns.h     cells that few outputs read: without padding, large strides
+//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 10 channels or more
+//   y gx gw  conv_columns.h     rows of a few outputs, or many weights for each output
+//   y gx     conv_channels.h    output channels fill the lanes better than positions
+//   y gx     conv_direct.h      all others
+//      gw    conv_direct.h      conv_dot_weight_grad() for few output channels a group and long planes
+//      gw    conv_direct.h      conv_direct_weight_grad() for all others
+//
+// f64 has the first line and the last three. Pointwise and columns are products of packed matrices
+// (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); the other paths read shifted views of
+// padded tiles. A cell that is not finite may spoil all four outputs that Winograd's F(4, 3) computes from
+// it. A transposed convolution is the gradient of the input.
+//
+// conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills their rows, conv_pack.h
+// puts the weights in order, conv_micro.h has the innermost loops, conv_pass.h brings results to their
+// places, conv_runs.h lists what a gradient of the weights reads; conv_cells.h lays channels side by side,
+// conv_planes.h brings products to the planes.
 namespace {
 
 /// Whether vectors of positions beat vectors of output channels in a gradient of the weights: a group's
@@ -83,8 +81,8 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
-    if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
+    if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
   }
   if (g.batch * g.out_channels * product(as_volume(g.rank, g.out, 1)) > 0)
     run(forward_pass(g, x, w, bias, y));
@@ -108,8 +106,8 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
-    if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
+    if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
   if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
@@ -15,6 +16,7 @@
 namespace evenkeel::kernels {
 
 inline constexpr std::int64_t kCellLanes = Simd<float>::kLanes;
+inline constexpr std::int64_t kWorthMoving = 1 << 14;  ///< elements worth moving on another thread
 
 /// Whether both sides have enough channels a group to be laid side by side.
 inline bool many_channels(std::int64_t from, std::int64_t to) {
@@ -65,7 +67,7 @@ class ChannelsLast {
   template <class F>
   void each_block(F&& f) const {
     const std::int64_t blocks = pitch_ / kCellLanes;
-    detail::parallel_ranges(images_ * blocks, ceil_div(1 << 14, plane_ * kCellLanes),
+    detail::parallel_ranges(images_ * blocks, ceil_div(kWorthMoving, plane_ * kCellLanes),
                             [&](std::int64_t begin, std::int64_t end) {
                               for (std::int64_t i = begin; i < end; ++i) {
                                 const std::int64_t c = i % blocks * kCellLanes;
@@ -144,7 +146,7 @@ class CellSource {
   ChannelsLast cells_;
   CellOffsets offsets_;
   std::int64_t outputs_;
-  std::vector<float> nothing_;
+  ScratchVector<float> nothing_;
 };
 
 }  // namespace evenkeel::kernels

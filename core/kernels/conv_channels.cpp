@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_pack.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
@@ -269,7 +270,7 @@ class Runner {
   TilePlan plan_;
   micro::RowBlocks blocks_;
   detail::Workspace<float> packed_;
-  std::vector<float> start_;
+  ScratchVector<float> start_;
   std::vector<std::int64_t> first_tap_;
   std::vector<TapRows> tap_rows_;         ///< of each phase
   std::vector<std::int32_t> offsets_[2];  ///< for a whole block of channels, and for what is left of them

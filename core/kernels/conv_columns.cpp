@@ -118,10 +118,12 @@ void conv_by_columns(const ConvPass<float>& pass) {
     cells.copy(pass.source + group * source, pass.groups * source);
     const float* w = pass.w + group * pass.group_stride;
     if (turned)
-      detail::parallel_ranges(pass.rows, ceil_div(1 << 14, steps), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r)
-          transpose(w + r * pass.row_stride, taps, channels, pass.channel_stride, weights.data() + r * steps);
-      });
+      detail::parallel_ranges(pass.rows, ceil_div(kWorthMoving, steps),
+                              [&](std::int64_t begin, std::int64_t end) {
+                                for (std::int64_t r = begin; r < end; ++r)
+                                  transpose(w + r * pass.row_stride, taps, channels, pass.channel_stride,
+                                            weights.data() + r * steps);
+                              });
     const Operand left = turned ? Operand{weights.data(), 1, steps}
                                 : Operand{w, 1, pass.row_stride, taps, pass.channel_stride};
     const Planes planes{pass.target + group * pass.rows * plane, pass.groups * pass.rows * plane, plane,
@@ -157,14 +159,16 @@ void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float
     multiply_packed(PackedRows(left, outs, g.batch * outputs), taps * ins,
                     WeightColumns{cells, ins, sums.data(), taps * ins});
     // From [tap][channel] to [channel][tap].
-    detail::parallel_ranges(outs, ceil_div(1 << 14, taps * ins), [&](std::int64_t begin, std::int64_t end) {
-      std::vector<float> row(static_cast<std::size_t>(taps * ins));
-      for (std::int64_t o = begin; o < end; ++o) {
-        transpose(sums.data() + o * taps * ins, ins, taps, ins, row.data());
-        float* to = gw + (group * outs + o) * taps * ins;
-        for (std::int64_t i = 0; i < taps * ins; ++i) to[i] = row[i] + (beta == 0 ? 0.0f : to[i]);
-      }
-    });
+    detail::parallel_ranges(outs, ceil_div(kWorthMoving, taps * ins),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              ScratchVector<float> row(static_cast<std::size_t>(taps * ins));
+                              for (std::int64_t o = begin; o < end; ++o) {
+                                transpose(sums.data() + o * taps * ins, ins, taps, ins, row.data());
+                                float* to = gw + (group * outs + o) * taps * ins;
+                                for (std::int64_t i = 0; i < taps * ins; ++i)
+                                  to[i] = row[i] + (beta == 0 ? 0.0f : to[i]);
+                              }
+                            });
   }
 }
 

@@ -15,8 +15,6 @@ namespace {
 using S = Simd<float>;
 constexpr std::int64_t kLanes = S::kLanes;
 
-constexpr std::int64_t kWorthAPiece = 1 << 14;  ///< elements worth moving on another thread
-
 /// A vector of channels of one image: products [output][tap], `channels` apart, added to the cells they
 /// belong to.
 void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t taps, std::int64_t channels,
@@ -63,7 +61,7 @@ void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float
   for (std::int64_t group = 0; group < g.groups; ++group) {
     gradient.copy(gy + group * outs * outputs, g.out_channels * outputs);
     // Of each output channel as [tap][channel].
-    detail::parallel_ranges(outs, ceil_div(kWorthAPiece, width), [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_ranges(outs, ceil_div(kWorthMoving, width), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o)
         transpose(w + (group * outs + o) * width, taps, ins, taps, weights.data() + o * width);
     });
@@ -75,7 +73,7 @@ void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float
         multiply_packed(PackedRows({gradient.image(image), 1, gradient.pitch()}, images * outputs, outs),
                         width, MatrixColumns{{weights.data(), width, 1}, sums.data(), width, false});
         const std::int64_t blocks = result.pitch() / kLanes;
-        detail::parallel_ranges(images * blocks, ceil_div(kWorthAPiece, outputs * taps * kLanes),
+        detail::parallel_ranges(images * blocks, ceil_div(kWorthMoving, outputs * taps * kLanes),
                                 [&](std::int64_t first, std::int64_t last) {
                                   for (std::int64_t i = first; i < last; ++i) {
                                     const std::int64_t channel = i % blocks * kLanes;
