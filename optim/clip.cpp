@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/parallel.h>
 #include <evenkeel/optim/clip.h>
 
 #include <algorithm>
@@ -61,6 +62,7 @@ double clip_grad_norm_(const std::vector<nn::Parameter>& parameters, double max_
                       std::to_string(norm_type));
   if (!(max_norm >= 0))
     throw ConfigError("[clip_grad_norm_] expected a max_norm of at least 0, got " + std::to_string(max_norm));
+  const detail::FlushDenormals flush;
   const double norm = joint_norm(parameters, norm_type);
   if (!std::isfinite(norm)) throw ValueError("[clip_grad_norm_] expected finite gradients, got NaN or Inf");
   const double factor = max_norm / (norm + 1e-6);

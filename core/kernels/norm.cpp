@@ -43,6 +43,7 @@ void rows_of_statistic(const NormGeometry& g, std::int64_t s, F&& f) {
 
 template <class T>
 void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
+  const detail::FlushDenormals flush;
   const std::int64_t rows = g.batch * g.channels;
   detail::Workspace<Moments> partial(static_cast<std::size_t>(rows));
   each_row(g, [&](std::int64_t row) { partial.data()[row] = moments_of(x + row * g.size, g.size); });
@@ -56,6 +57,7 @@ void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
 
 template <class T>
 void reciprocal_std(std::int64_t count, const T* variance, double eps, T* rstd) {
+  const detail::FlushDenormals flush;
   for (std::int64_t i = 0; i < count; ++i)
     rstd[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance[i]) + eps));
 }
@@ -113,6 +115,7 @@ template <class T>
 void normalize_backward(const NormGeometry& g, bool from_input, const T* x, const T* gy, const T* mean,
                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
                         T parameter_beta, const NormActivation<T>& then, const T* bias, T* gslope) {
+  const detail::FlushDenormals flush;
   // A row's sum of gy, and of gy * normalised x; gy from here on is the gradient of the norm's output.
   const auto rows = static_cast<std::size_t>(g.batch * g.channels);
   detail::Workspace<GradientSums> sums(rows);

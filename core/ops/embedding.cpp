@@ -1,6 +1,7 @@
 #include <evenkeel/core/autograd.h>
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops.h>
+#include <evenkeel/core/parallel.h>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@ namespace {
 Tensor scatter_rows(const Tensor& gy, const Tensor& indices, const Shape& shape) {
   Tensor out = Tensor::zeros(shape, gy.dtype());
   const std::int64_t width = shape[1];
+  const detail::FlushDenormals flush;
   detail::dispatch_floating("embedding", gy.dtype(), [&]<class T>() {
     const T* in = gy.data<T>();
     T* values = out.mutable_data<T>();

@@ -3,6 +3,7 @@
 #include <evenkeel/core/kernels/norm.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/broadcast.h>
+#include <evenkeel/core/parallel.h>
 
 #include <fmt/format.h>
 
@@ -201,6 +202,7 @@ std::array<Tensor, 2> moments(const char* op, const Tensor& x, const NormGeometr
 /// variance).
 void update_running(Tensor& running_mean, Tensor& running_var, const std::array<Tensor, 2>& statistics,
                     const NormGeometry& g, double momentum) {
+  const detail::FlushDenormals flush;
   const std::int64_t statistics_per_channel = g.statistics() / g.channels;
   const auto count = static_cast<double>(g.elements()), items = static_cast<double>(statistics_per_channel);
   const auto update = [&](Tensor& running, const Tensor& statistic, double factor) {

@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/ops/reduce.h>
 #include <evenkeel/core/ops/shape.h>
+#include <evenkeel/core/parallel.h>
 #include <evenkeel/nn/unit_scaled/functional_pool.h>
 #include <evenkeel/nn/unit_scaled/scaling.h>
 
@@ -52,6 +53,7 @@ Tensor adaptive_avg_pool(const Tensor& x, int rank, const Axes& output_size, Con
 double deviation_of_maximum(std::int64_t count) {
   // Trapezoids: for a smooth density that ends in zeros they converge faster than any power of the step.
   constexpr double kStep = 0.0625, kEnd = 10;
+  const evenkeel::detail::FlushDenormals flush;
   double total = 0, first = 0, second = 0;
   for (double z = -kEnd; z <= kEnd; z += kStep) {
     const double below = std::erfc(-z * std::numbers::sqrt2 / 2) / 2;
