@@ -14,11 +14,15 @@ namespace evenkeel::kernels {
 
 namespace {
 
-/// Along one axis, output o is near[o] * x[first[o]] + far[o] * x[second[o]].
+/// Along one axis, output o is near[o] * x[first[o]] + far[o] * x[second[o]]. Vectors may read beyond the
+/// last factor.
 template <class T>
 struct Taps {
   explicit Taps(std::int64_t out)
-      : first(static_cast<std::size_t>(out)), second(first.size()), near(first.size()), far(first.size()) {}
+      : first(static_cast<std::size_t>(out)),
+        second(first.size()),
+        near(first.size() + Simd<T>::kLanes),
+        far(near.size()) {}
   ScratchVector<std::int32_t> first, second;
   ScratchVector<T> near, far;
 };
@@ -29,16 +33,14 @@ T read_step(double scale, std::int64_t in, std::int64_t out) {
   return scale > 0 ? static_cast<T>(1.0 / scale) : static_cast<T>(in) / static_cast<T>(out);
 }
 
-ScratchVector<std::int64_t> nearest_taps(std::int64_t in, std::int64_t out, double scale) {
-  ScratchVector<std::int64_t> taps(static_cast<std::size_t>(out));
+ScratchVector<std::int32_t> nearest_taps(std::int64_t in, std::int64_t out, double scale) {
+  ScratchVector<std::int32_t> taps(static_cast<std::size_t>(out));
   const auto step = read_step<float>(scale, in, out);
   for (std::int64_t o = 0; o < out; ++o) {
-    if (out == in)
-      taps[o] = o;
-    else if (out == 2 * in)
-      taps[o] = o / 2;
-    else
-      taps[o] = std::min(static_cast<std::int64_t>(std::floor(static_cast<float>(o) * step)), in - 1);
+    std::int64_t cell = std::min(static_cast<std::int64_t>(std::floor(static_cast<float>(o) * step)), in - 1);
+    if (out == in) cell = o;
+    if (out == 2 * in) cell = o / 2;
+    taps[o] = static_cast<std::int32_t>(cell);
   }
   return taps;
 }
@@ -93,36 +95,60 @@ struct Linear {
   std::vector<Taps<T>> taps;  ///< of each axis
 };
 
-/// Mixes a row of input cells by the taps of the last axis. Where outputs are no further apart than cells, a
-/// vector of them reads one stretch of cells, which a permutation spreads; the others go one by one.
+/// Vectors of neighbouring outputs along an axis, each of which reads one stretch of cells that a permutation
+/// spreads. The last vector may have less; outputs behind one whose cells are too far apart are left.
 template <class T>
-class Mix {
+class Stretches {
  public:
-  Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), count_(taps.first.size()), last_(in) {
-    lanes_.reserve(count_ / kLanes);
-    for (std::size_t o = 0; o + kLanes <= count_; o += kLanes) {
-      Lanes lanes;
-      for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = taps.first[o + lane] - taps.first[o];
-      if (lanes[kLanes - 1] >= static_cast<Index>(kLanes)) break;
+  using S = Simd<T>;
+  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Lanes = typename Simd<Index>::Vector;
+  static constexpr auto kLanes = static_cast<std::size_t>(S::kLanes);
+
+  explicit Stretches(const ScratchVector<std::int32_t>& first) {
+    lanes_.reserve(first.size() / kLanes + 1);
+    for (std::size_t o = 0; o < first.size(); o += kLanes) {
+      const std::size_t some = std::min(first.size() - o, kLanes);
+      Lanes lanes{};
+      for (std::size_t lane = 0; lane < some; ++lane) lanes[lane] = first[o + lane] - first[o];
+      if (lanes[some - 1] >= static_cast<Index>(kLanes)) break;
       lanes_.push_back(lanes);
+      outputs_ = o + some;
     }
   }
 
+  std::size_t outputs() const { return outputs_; }
+  typename S::Vector spread(typename S::Vector cells, std::size_t output) const {
+    return __builtin_shuffle(cells, lanes_[output / kLanes]);
+  }
+
+ private:
+  ScratchVector<Lanes> lanes_;
+  std::size_t outputs_ = 0;
+};
+
+/// Mixes a row of input cells by the taps of the last axis.
+template <class T>
+class Mix {
+ public:
+  Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), stretches_(taps.first), last_(in) {}
+
   /// Elements that a row must have: cells behind the last repeat it or are not counted.
-  std::int64_t room() const { return last_ + 1 + static_cast<std::int64_t>(kLanes); }
+  std::int64_t room() const { return last_ + 1 + S::kLanes; }
 
   void run(T* row, T* out) const {
     row[last_] = row[last_ - 1];
     const T* near = taps_.near.data();
     const T* far = taps_.far.data();
     std::size_t o = 0;
-    for (const Lanes& lanes : lanes_) {
+    for (; o < stretches_.outputs(); o += Stretches<T>::kLanes) {
       const T* cells = row + taps_.first[o];
-      S::store(out + o, S::load(near + o) * __builtin_shuffle(S::load(cells), lanes) +
-                            S::load(far + o) * __builtin_shuffle(S::load(cells + 1), lanes));
-      o += kLanes;
+      S::store_some(out + o,
+                    S::load(near + o) * stretches_.spread(S::load(cells), o) +
+                        S::load(far + o) * stretches_.spread(S::load(cells + 1), o),
+                    static_cast<std::int64_t>(stretches_.outputs() - o));
     }
-    for (; o < count_; ++o) {
+    for (; o < taps_.first.size(); ++o) {
       const T* cells = row + taps_.first[o];
       out[o] = near[o] * cells[0] + far[o] * cells[1];
     }
@@ -130,14 +156,10 @@ class Mix {
 
  private:
   using S = Simd<T>;
-  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  using Lanes = typename Simd<Index>::Vector;
-  static constexpr auto kLanes = static_cast<std::size_t>(S::kLanes);
 
   const Taps<T>& taps_;
-  std::size_t count_;
+  Stretches<T> stretches_;
   std::int64_t last_;
-  ScratchVector<Lanes> lanes_;
 };
 
 std::int64_t planes_grain(std::int64_t cells) {
@@ -159,24 +181,39 @@ struct Nearest {
   }
 
   Sizes3 in, out;
-  std::array<ScratchVector<std::int64_t>, 3> taps;
+  std::array<ScratchVector<std::int32_t>, 3> taps;
 };
 
 }  // namespace
 
 template <class T>
 void upsample_nearest_forward(const UpsampleGeometry& g, const T* x, T* y) {
+  using S = Simd<T>;
   const Nearest m(g);
   const std::int64_t in_cells = product(m.in);
   const std::int64_t out_cells = product(m.out);
+  const Stretches<T> stretches(m.taps[2]);
+  const auto spread_row = [&, columns = m.taps[2].data()](const T* in, T* out) {
+    std::int64_t w = 0;
+    for (; w < static_cast<std::int64_t>(stretches.outputs()); w += S::kLanes) {
+      const auto cells = S::load_between(in, columns[w], 0, m.in[2]);
+      S::store_some(out + w, stretches.spread(cells, static_cast<std::size_t>(w)),
+                    static_cast<std::int64_t>(stretches.outputs()) - w);
+    }
+    for (; w < m.out[2]; ++w) out[w] = in[columns[w]];
+  };
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t* columns = m.taps[2].data();
-    for (std::int64_t plane = begin; plane < end; ++plane)
+    for (std::int64_t plane = begin; plane < end; ++plane) {
+      std::int64_t last = -1;
       m.rows([&](std::int64_t row, std::int64_t source) {
-        const T* in = x + plane * in_cells + source * m.in[2];
         T* out = y + plane * out_cells + row * m.out[2];
-        for (std::int64_t w = 0; w < m.out[2]; ++w) out[w] = in[columns[w]];
+        if (source == last)
+          std::copy_n(out - m.out[2], m.out[2], out);
+        else
+          spread_row(x + plane * in_cells + source * m.in[2], out);
+        last = source;
       });
+    }
   });
 }
 
@@ -185,14 +222,18 @@ void upsample_nearest_backward(const UpsampleGeometry& g, const T* gy, T* gx, T 
   const Nearest m(g);
   const std::int64_t in_cells = product(m.in);
   const std::int64_t out_cells = product(m.out);
+  const bool doubled = m.out[2] == 2 * m.in[2];
+  const auto add_row = [&, columns = m.taps[2].data()](const T* out, T* in) {
+    if (doubled)
+      for (std::int64_t w = 0; w < m.in[2]; ++w) in[w] += out[2 * w] + out[2 * w + 1];
+    else
+      for (std::int64_t w = 0; w < m.out[2]; ++w) in[columns[w]] += out[w];
+  };
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t* columns = m.taps[2].data();
     for (std::int64_t plane = begin; plane < end; ++plane) {
       if (beta == T(0)) std::fill_n(gx + plane * in_cells, in_cells, T(0));
       m.rows([&](std::int64_t row, std::int64_t source) {
-        T* in = gx + plane * in_cells + source * m.in[2];
-        const T* out = gy + plane * out_cells + row * m.out[2];
-        for (std::int64_t w = 0; w < m.out[2]; ++w) in[columns[w]] += out[w];
+        add_row(gy + plane * out_cells + row * m.out[2], gx + plane * in_cells + source * m.in[2]);
       });
     }
   });
