@@ -1,22 +1,26 @@
 #include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/softmax.h>
+#include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/kernels/vmath.h>
 #include <evenkeel/core/parallel.h>
+#include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 
 namespace evenkeel::kernels {
 
 namespace {
 
 constexpr std::int64_t kColumns = 128;  ///< columns worked on together
-constexpr std::int64_t kPiece = 1 << 14;
+constexpr std::int64_t kPiece = 1 << 13;
 
 /// Calls f(offset of the first element, columns <= kColumns) for blocks of neighbouring columns; the n
 /// elements of a column are `inner` apart.
 template <class F>
 void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
-  if (outer * n * inner == 0) return;
   const std::int64_t blocks = (inner + kColumns - 1) / kColumns;
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / (n * std::min(inner, kColumns)));
   detail::parallel_ranges(outer * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -25,13 +29,6 @@ void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
       f(i / blocks * n * inner + column, std::min(kColumns, inner - column));
     }
   });
-}
-
-template <class T>
-void largest(const T* x, std::int64_t n, std::int64_t inner, std::int64_t columns, T* top) {
-  std::copy_n(x, columns, top);
-  for (std::int64_t k = 1; k < n; ++k)
-    for (std::int64_t j = 0; j < columns; ++j) top[j] = x[k * inner + j] > top[j] ? x[k * inner + j] : top[j];
 }
 
 /// Calls f(first element) for each of `rows` rows of n neighbouring elements.
@@ -43,8 +40,47 @@ void each_row(std::int64_t rows, std::int64_t n, F&& f) {
                           });
 }
 
-/// Rows at least this long are worked on one by one, along the row.
-constexpr std::int64_t kLongRow = kMomentLanes;
+/// Rows of n neighbouring elements turned into columns, a few at a time: calls f(columns, kSources arrays of
+/// n x columns, result of n x columns), and brings the result to the rows of `to`, added to them if beta
+/// is 1.
+template <class T, std::size_t kSources, class F>
+void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, kSources>& from, T* to, T beta,
+                 F&& f) {
+  using S = Simd<T>;
+  constexpr std::int64_t kTogether = 2 * S::kLanes;
+  const std::int64_t size = n * kTogether;
+  detail::parallel_ranges(
+      ceil_div(rows, kTogether), std::max<std::int64_t>(1, kPiece / size),
+      [&](std::int64_t begin, std::int64_t end) {
+        detail::Workspace<T> columns((kSources + 2) * static_cast<std::size_t>(size) + S::kLanes);
+        std::array<const T*, kSources> turned;
+        T* result = columns.data() + static_cast<std::int64_t>(kSources) * size;
+        for (std::int64_t first = begin * kTogether; first < std::min(end * kTogether, rows);
+             first += kTogether) {
+          const std::int64_t some = std::min(kTogether, rows - first);
+          for (std::size_t k = 0; k < kSources; ++k) {
+            T* at = columns.data() + static_cast<std::int64_t>(k) * size;
+            transpose(from[k] + first * n, n, some, n, at);
+            turned[k] = at;
+          }
+          if (some == kTogether)
+            f(std::integral_constant<std::int64_t, kTogether>(), turned, result);
+          else
+            f(some, turned, result);
+          // Vectors reach beyond the end of a row, into what is written later.
+          T* back = result + size;
+          for (std::int64_t c = (n - 1) / S::kLanes * S::kLanes; c >= 0; c -= S::kLanes)
+            transpose_to_lanes(result + c * some, some, some,
+                               static_cast<int>(std::min<std::int64_t>(n - c, S::kLanes)), back + c, n);
+          T* target = to + first * n;
+          for (std::int64_t k = 0; k < some * n; ++k)
+            target[k] = beta == T(0) ? back[k] : back[k] + target[k];
+        }
+      });
+}
+
+/// Rows up to this length are turned into columns: along them reductions would cost more than elements.
+constexpr std::int64_t kShortRow = 256;
 
 template <class T>
 T largest_of_row(const T* x, std::int64_t n) {
@@ -55,104 +91,156 @@ T largest_of_row(const T* x, std::int64_t n) {
     for (std::int64_t lane = 0; lane < kMomentLanes; ++lane)
       top[lane] = x[i + lane] > top[lane] ? x[i + lane] : top[lane];
   for (; i < n; ++i) top[0] = x[i] > top[0] ? x[i] : top[0];
-  return *std::max_element(top, top + kMomentLanes);
+  for (std::int64_t width = kMomentLanes / 2; width > 0; width /= 2)
+    for (std::int64_t lane = 0; lane < width; ++lane)
+      top[lane] = top[lane + width] > top[lane] ? top[lane + width] : top[lane];
+  return top[0];
+}
+
+// Columns side by side, `inner` apart from element to element. `Count` is a number, or a constant that the
+// loops are unrolled for.
+
+template <class T, class Count>
+void largest(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* top) {
+  std::copy_n(x, static_cast<std::int64_t>(columns), top);
+  for (std::int64_t k = 1; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) top[j] = x[k * inner + j] > top[j] ? x[k * inner + j] : top[j];
+}
+
+template <class T, class Count>
+void softmax_columns(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* y) {
+  T top[kColumns];
+  T sum[kColumns] = {};
+  largest(x, n, inner, columns, top);
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const T e = vmath::exp_of_negative(x[k * inner + j] - top[j]);
+      y[k * inner + j] = e;
+      sum[j] += e;
+    }
+  for (std::int64_t j = 0; j < columns; ++j) sum[j] = T(1) / sum[j];
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) y[k * inner + j] *= sum[j];
+}
+
+template <class T, class Count>
+void softmax_grad_columns(const T* y, const T* gy, std::int64_t n, std::int64_t inner, Count columns, T* gx,
+                          T beta) {
+  T dot[kColumns] = {};
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) dot[j] += gy[k * inner + j] * y[k * inner + j];
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const T value = y[k * inner + j] * (gy[k * inner + j] - dot[j]);
+      gx[k * inner + j] = beta == T(0) ? value : value + gx[k * inner + j];
+    }
+}
+
+template <class T, class Count>
+void log_softmax_columns(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* y) {
+  T top[kColumns];
+  T sum[kColumns] = {};
+  largest(x, n, inner, columns, top);
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) sum[j] += vmath::exp_of_negative(x[k * inner + j] - top[j]);
+  for (std::int64_t j = 0; j < columns; ++j) sum[j] = vmath::log(sum[j]);
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) y[k * inner + j] = x[k * inner + j] - top[j] - sum[j];
+}
+
+template <class T, class Count>
+void log_softmax_grad_columns(const T* y, const T* gy, std::int64_t n, std::int64_t inner, Count columns,
+                              T* gx, T beta) {
+  T sum[kColumns] = {};
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) sum[j] += gy[k * inner + j];
+  for (std::int64_t k = 0; k < n; ++k)
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const T value = gy[k * inner + j] - vmath::exp_of_negative(y[k * inner + j]) * sum[j];
+      gx[k * inner + j] = beta == T(0) ? value : value + gx[k * inner + j];
+    }
 }
 
 }  // namespace
 
 template <class T>
 void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
-  if (inner == 1 && n >= kLongRow)
-    return each_row(outer, n, [&](std::int64_t at) {
-      const T top = largest_of_row(x + at, n);
-      const T sum = sum_lanes<T>(
-          n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
-      const T scale = T(1) / sum;
-      for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
+      softmax_columns(x + at, n, inner, columns, y + at);
     });
-  each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-    T top[kColumns];
-    T sum[kColumns] = {};
-    largest(x + at, n, inner, columns, top);
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) {
-        const T e = vmath::exp_of_negative(x[at + k * inner + j] - top[j]);
-        y[at + k * inner + j] = e;
-        sum[j] += e;
-      }
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) y[at + k * inner + j] /= sum[j];
+  if (n <= kShortRow)
+    return each_turned<T, 1>(outer, n, {x}, y, T(0), [&](auto columns, const auto& turned, T* result) {
+      softmax_columns(turned[0], n, columns, columns, result);
+    });
+  each_row(outer, n, [&](std::int64_t at) {
+    const T top = largest_of_row(x + at, n);
+    const T sum =
+        sum_lanes<T>(n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
+    const T scale = T(1) / sum;
+    for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
   });
 }
 
 template <class T>
 void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy, T* gx,
                       T beta) {
-  if (inner == 1 && n >= kLongRow)
-    return each_row(outer, n, [&](std::int64_t at) {
-      const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
-      for (std::int64_t i = at; i < at + n; ++i) {
-        const T value = y[i] * (gy[i] - dot);
-        gx[i] = beta == T(0) ? value : value + gx[i];
-      }
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
+      softmax_grad_columns(y + at, gy + at, n, inner, columns, gx + at, beta);
     });
-  each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-    T dot[kColumns] = {};
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) dot[j] += gy[at + k * inner + j] * y[at + k * inner + j];
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) {
-        const std::int64_t i = at + k * inner + j;
-        const T value = y[i] * (gy[i] - dot[j]);
-        gx[i] = beta == T(0) ? value : value + gx[i];
-      }
+  if (n <= kShortRow)
+    return each_turned<T, 2>(outer, n, {y, gy}, gx, beta, [&](auto columns, const auto& turned, T* result) {
+      softmax_grad_columns(turned[0], turned[1], n, columns, columns, result, T(0));
+    });
+  each_row(outer, n, [&](std::int64_t at) {
+    const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
+    for (std::int64_t i = at; i < at + n; ++i) {
+      const T value = y[i] * (gy[i] - dot);
+      gx[i] = beta == T(0) ? value : value + gx[i];
+    }
   });
 }
 
 template <class T>
 void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
-  if (inner == 1 && n >= kLongRow)
-    return each_row(outer, n, [&](std::int64_t at) {
-      const T top = largest_of_row(x + at, n);
-      const T shift = top + vmath::log(sum_lanes<T>(
-                                n, [=](std::int64_t i) { return vmath::exp_of_negative(x[at + i] - top); }));
-      for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
+      log_softmax_columns(x + at, n, inner, columns, y + at);
     });
-  each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-    T top[kColumns];
-    T sum[kColumns] = {};
-    largest(x + at, n, inner, columns, top);
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j)
-        sum[j] += vmath::exp_of_negative(x[at + k * inner + j] - top[j]);
-    for (std::int64_t j = 0; j < columns; ++j) sum[j] = vmath::log(sum[j]);
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j)
-        y[at + k * inner + j] = x[at + k * inner + j] - top[j] - sum[j];
+  if (n <= kShortRow)
+    return each_turned<T, 1>(outer, n, {x}, y, T(0), [&](auto columns, const auto& turned, T* result) {
+      log_softmax_columns(turned[0], n, columns, columns, result);
+    });
+  each_row(outer, n, [&](std::int64_t at) {
+    const T top = largest_of_row(x + at, n);
+    const T shift = top + vmath::log(sum_lanes<T>(
+                              n, [=](std::int64_t i) { return vmath::exp_of_negative(x[at + i] - top); }));
+    for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
   });
 }
 
 template <class T>
 void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy,
                           T* gx, T beta) {
-  if (inner == 1 && n >= kLongRow)
-    return each_row(outer, n, [&](std::int64_t at) {
-      const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
-      for (std::int64_t i = at; i < at + n; ++i) {
-        const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
-        gx[i] = beta == T(0) ? value : value + gx[i];
-      }
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
+      log_softmax_grad_columns(y + at, gy + at, n, inner, columns, gx + at, beta);
     });
-  each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-    T sum[kColumns] = {};
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) sum[j] += gy[at + k * inner + j];
-    for (std::int64_t k = 0; k < n; ++k)
-      for (std::int64_t j = 0; j < columns; ++j) {
-        const std::int64_t i = at + k * inner + j;
-        const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum[j];
-        gx[i] = beta == T(0) ? value : value + gx[i];
-      }
+  if (n <= kShortRow)
+    return each_turned<T, 2>(outer, n, {y, gy}, gx, beta, [&](auto columns, const auto& turned, T* result) {
+      log_softmax_grad_columns(turned[0], turned[1], n, columns, columns, result, T(0));
+    });
+  each_row(outer, n, [&](std::int64_t at) {
+    const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
+    for (std::int64_t i = at; i < at + n; ++i) {
+      const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
+      gx[i] = beta == T(0) ? value : value + gx[i];
+    }
   });
 }
 
