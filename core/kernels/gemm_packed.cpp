@@ -5,14 +5,32 @@
 
 namespace evenkeel::kernels {
 
+namespace {
+
+/// Whether at most a tenth of the lanes stays empty over so many columns.
+bool fills_vectors(std::int64_t count) {
+  const std::int64_t lanes = ceil_div(count, Simd<float>::kLanes) * Simd<float>::kLanes;
+  return 10 * (lanes - count) <= lanes;
+}
+
+/// Whether the rows of a are better columns than those of b, which are few: a classifier's product.
+bool turning_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t kLeastColumns = 32, kLeastRows = 8, kLeastSteps = 64;
+  return trans_b && !fills_vectors(n) && fills_vectors(m) && m >= kLeastColumns && n >= kLeastRows &&
+         k >= kLeastSteps;
+}
+
+}  // namespace
+
 bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
   // Up to here the BLAS has kernels that pack nothing, good ones unless b's columns have to be turned.
   constexpr double kSmall = 1e6;
-  constexpr std::int64_t kLeastRows = 16, kLeastColumns = 64, kLeastCells = 2048, kManyColumns = 256;
+  constexpr std::int64_t kLeastRows = 8, kLeastColumns = 64, kLeastSteps = 24, kLeastCells = 2048,
+                         kManyColumns = 256;
   if (!kWidePaths || k == 0) return false;
-  const std::int64_t columns = ceil_div(n, Simd<float>::kLanes) * Simd<float>::kLanes;
-  const bool filled = 10 * (columns - n) <= columns, worth_packing = m <= 2 * n || n >= kManyColumns;
-  if (!filled || !worth_packing) return false;
+  if (turning_pays(trans_b, m, n, k)) return true;
+  const bool worth_packing = m <= 2 * n || n >= kManyColumns;
+  if (!fills_vectors(n) || !worth_packing || (k < kLeastSteps && !trans_b)) return false;
   if (static_cast<double>(m * n) * static_cast<double>(k) <= kSmall) return trans_b && m * n >= kLeastCells;
   return m >= kLeastRows && n >= kLeastColumns;
 }
@@ -20,12 +38,21 @@ bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t
 void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
                  const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
                  std::int64_t ldc) {
-  const Operand left{a, trans_a ? lda : 1, trans_a ? 1 : lda};
-  const Operand right{b, trans_b ? 1 : ldb, trans_b ? ldb : 1};
+  const Operand rows_of_a{a, trans_a ? lda : 1, trans_a ? 1 : lda};
+  const Operand columns_of_b{b, trans_b ? 1 : ldb, trans_b ? ldb : 1};
+  if (turning_pays(trans_b, m, n, k)) {
+    detail::Workspace<float> turned(static_cast<std::size_t>(m * n));
+    multiply_packed(PackedRows(columns_of_b, n, k, alpha), m,
+                    MatrixColumns{rows_of_a, turned.data(), m, false});
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j)
+        c[i * ldc + j] = turned.data()[j * m + i] + (beta == 0 ? 0.0f : beta * c[i * ldc + j]);
+    return;
+  }
   if (beta != 0 && beta != 1)
     for (std::int64_t i = 0; i < m; ++i)
       for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] *= beta;
-  multiply_packed(PackedRows(left, m, k, alpha), n, MatrixColumns{right, c, ldc, beta != 0});
+  multiply_packed(PackedRows(rows_of_a, m, k, alpha), n, MatrixColumns{columns_of_b, c, ldc, beta != 0});
 }
 
 }  // namespace evenkeel::kernels

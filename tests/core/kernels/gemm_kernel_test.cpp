@@ -40,7 +40,7 @@ std::vector<T> spread(const std::vector<T>& rows, std::int64_t width, std::int64
 const Sides kSides[] = {{1, 1, 1},     {0, 3, 4},       {3, 0, 4},     {3, 4, 0},       {7, 1, 5},
                         {1, 9, 3},     {33, 47, 19},    {300, 21, 65}, {20, 500, 130},  {301, 45, 70},
                         {45, 301, 70}, {80, 97, 401},   {57, 313, 97}, {130, 128, 400}, {130, 144, 800},
-                        {17, 130, 77}, {400, 270, 390}, {64, 64, 0}};
+                        {17, 130, 77}, {400, 270, 390}, {64, 64, 0},   {64, 10, 100},   {176, 24, 530}};
 
 }  // namespace
 
@@ -65,8 +65,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_with_every_transposition, T, FloatTypes) 
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, FloatTypes) {
   constexpr std::int64_t kApart = 5;
-  for (const Sides s :
-       {Sides{1, 9, 3}, Sides{9, 1, 3}, Sides{33, 47, 19}, Sides{80, 300, 130}, Sides{40, 250, 200}})
+  for (const Sides s : {Sides{1, 9, 3}, Sides{9, 1, 3}, Sides{33, 47, 19}, Sides{80, 300, 130},
+                        Sides{40, 250, 200}, Sides{64, 10, 100}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
         const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
