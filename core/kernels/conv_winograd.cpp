@@ -223,7 +223,7 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 
 bool conv_winograd_pays(const ConvGeometry& g) {
   constexpr std::int64_t kManyChannels = 10, kWideRow = 16;
-  constexpr std::int64_t kManyPositions = 384, kManyCells = 24000;
+  constexpr std::int64_t kManyPositions = 384, kManyCells = 16000;
   for (int axis = 0; axis < g.rank; ++axis)
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;

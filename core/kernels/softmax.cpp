@@ -80,7 +80,7 @@ void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, k
 }
 
 /// Rows up to this length are turned into columns: along them reductions would cost more than elements.
-constexpr std::int64_t kShortRow = 256;
+constexpr std::int64_t kShortRow = 200;
 
 template <class T>
 T largest_of_row(const T* x, std::int64_t n) {
