@@ -15,20 +15,22 @@ using namespace evenkeel::test;
 
 namespace {
 
-/// All that the next step would depend on: parameters, buffers, the optimiser's state.
+/// All that the next step would depend on, parameters, buffers and the optimiser's state, and the norms that
+/// gradients were clipped by.
 std::vector<Tensor> trained(const NetCase& one, const OptimiserCase& optimiser_case) {
   Rng rng(11);
   const std::unique_ptr<nn::Module> net = one.make(rng);
   const auto optimiser = optimiser_case.make(net->named_parameters());
   const Tensor labels = mixed_indices({one.input[0]}, 5);
+  std::vector<double> norms;
   for (int step = 0; step < 50; ++step) {
     const Tensor x = Tensor::randn(one.input, rng);
     cross_entropy((*net)(x), labels, {.label_smoothing = 0.1}).backward();
     optim::clip_grad_value_(net->parameters(), 0.1);
-    optim::clip_grad_norm_(net->parameters(), 1.0, step % 2 == 0 ? 2 : 3);
+    norms.push_back(optim::clip_grad_norm_(net->parameters(), 1.0, step % 2 == 0 ? 2 : 3));
     optimiser->step();
   }
-  std::vector<Tensor> all;
+  std::vector<Tensor> all{Tensor::from(norms, {50})};
   for (const nn::Parameter& parameter : net->parameters()) all.push_back(parameter);
   for (const nn::NamedBuffer& buffer : net->named_buffers()) all.push_back(buffer.tensor);
   for (const auto& [name, tensor] : optimiser->state()) all.push_back(tensor);
