@@ -35,7 +35,7 @@ using namespace evenkeel::test;
 
 namespace {
 
-constexpr int kThreads = 3;
+constexpr int kThreads = 2;
 constexpr float kSmallest = std::numeric_limits<float>::min();
 
 /// While it lives, subnormal operands trap: on this thread, and on the workers, who take over the control
@@ -61,6 +61,7 @@ class SubnormalTrap {
   SubnormalTrap& operator=(const SubnormalTrap&) = delete;
 
   static inline std::atomic<int> by_caller{0}, by_workers{0};
+  /// Whether one was met. Functions under test stop then: what they compute on takes a hundredfold.
   static bool met() { return by_caller + by_workers > 0; }
 
  private:
@@ -124,7 +125,7 @@ struct LayerPass {
   }
   void operator()() {
     y = (*module)(x);
-    y.backward(gradient);
+    if (!SubnormalTrap::met()) y.backward(gradient);
   }
 
   std::unique_ptr<nn::Module> module;
@@ -169,7 +170,7 @@ struct Steps {
     }
   }
   void operator()() {
-    for (int step = 0; step < 60; ++step) {
+    for (int step = 0; step < 60 && !SubnormalTrap::met(); ++step) {
       for (std::size_t i = 0; i < gradients.size(); ++i) {
         if (step == 5) gradients[i].fill_(0);
         Tensor(layer.parameters()[i].tensor()).set_grad(gradients[i]);
@@ -254,7 +255,7 @@ BOOST_AUTO_TEST_CASE(no_function_computes_with_subnormals) {
     const Tensor gradient = small_numbers(y.shape(), rng);
     const auto pass = [&] {
       y = one.function(inputs);
-      if (y.requires_grad()) y.backward(gradient);
+      if (y.requires_grad() && !SubnormalTrap::met()) y.backward(gradient);
     };
     BOOST_TEST(!meets_subnormals(pass), one.name);
     BOOST_TEST(!holds_subnormals(y), one.name << ", value");
@@ -288,7 +289,7 @@ BOOST_AUTO_TEST_CASE(no_training_step_computes_with_subnormals) {
     for (const float size : {kSmallest, 1e-36f, 1e-30f, 1e-19f, 1.0f}) {
       const auto three_steps = [&](Training& training) {
         return [&] {
-          for (int i = 0; i < 3; ++i) training.step();
+          for (int i = 0; i < 3 && !SubnormalTrap::met(); ++i) training.step();
         };
       };
       Training training(net, adamw, size), unflushed(net, adamw, size);
