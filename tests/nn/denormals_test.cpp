@@ -103,10 +103,10 @@ bool holds_subnormals(const Tensor& t) {
 /// Numbers of either sign from `smallest` on: with the smallest normal number, sums of them times weights are
 /// subnormal.
 Tensor small_numbers(const Shape& shape, Rng& rng, float smallest = kSmallest) {
-  Tensor t = Tensor::randn(shape, rng);
+  Tensor t = Tensor::uniform(shape, -1, 1, rng);
   float* data = t.mutable_data<float>();
   for (std::int64_t i = 0; i < t.numel(); ++i)
-    data[i] = std::copysign(smallest, data[i]) + smallest * data[i];
+    data[i] = std::copysign(smallest * (1 + std::abs(data[i])), data[i]);
   return t;
 }
 
