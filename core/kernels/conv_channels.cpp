@@ -283,7 +283,7 @@ bool conv_channels_pay(const ConvPass<float>& pass) {
   // Products of a sum that pay for the transposition: of narrow rows, of others, and where vectors of
   // positions would be filled as well.
   constexpr std::int64_t kLeastSum = 9, kLeastOfWide = 64, kLongSum = 160;
-  constexpr std::int64_t kWide = 32, kTwoVectors = 2 * Simd<float>::kLanes;
+  constexpr std::int64_t kWide = 32, kTwoVectors = std::int64_t{2} * Simd<float>::kLanes;
   const auto fill = [](std::int64_t count) {
     constexpr std::int64_t kLanes = Simd<float>::kLanes;
     return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);

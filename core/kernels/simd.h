@@ -177,4 +177,16 @@ typename Simd<T>::Vector joined(typename Simd<T>::Vector a, typename Simd<T>::Ve
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
 }
 
+/// Lane i is lane lanes[i] of `value`.
+template <class Vector, class Lanes>
+Vector permuted(Vector value, Lanes lanes) {
+#if defined(__clang__)
+  Vector result{};
+  for (std::size_t i = 0; i < sizeof(Lanes) / sizeof(lanes[0]); ++i) result[i] = value[lanes[i]];
+  return result;
+#else
+  return __builtin_shuffle(value, lanes);
+#endif
+}
+
 }  // namespace evenkeel::kernels

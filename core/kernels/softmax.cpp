@@ -47,7 +47,7 @@ template <class T, std::size_t kSources, class F>
 void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, kSources>& from, T* to, T beta,
                  F&& f) {
   using S = Simd<T>;
-  constexpr std::int64_t kTogether = 2 * S::kLanes;
+  constexpr std::int64_t kTogether = std::int64_t{2} * S::kLanes;
   const std::int64_t size = n * kTogether;
   detail::parallel_ranges(
       ceil_div(rows, kTogether), std::max<std::int64_t>(1, kPiece / size),

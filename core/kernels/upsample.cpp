@@ -119,7 +119,7 @@ class Stretches {
 
   std::size_t outputs() const { return outputs_; }
   typename S::Vector spread(typename S::Vector cells, std::size_t output) const {
-    return __builtin_shuffle(cells, lanes_[output / kLanes]);
+    return permuted(cells, lanes_[output / kLanes]);
   }
 
  private:
