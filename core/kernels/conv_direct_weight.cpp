@@ -19,7 +19,9 @@ constexpr std::int64_t kTileBytes = 300 << 10;
 constexpr std::int64_t kChunk = 128;  ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
 constexpr std::int64_t kWorthACut = 1024;  ///< positions that pay for a set of sums of their own
-constexpr std::int64_t kFewChannels = 8;   ///< below these, a block takes several taps of a channel
+/// Below the first, a block takes several taps of a channel; from the second on not those of rows so narrow
+/// that copying them for each tap costs more than it brings.
+constexpr std::int64_t kFewChannels = 8, kSomeChannels = 4, kNarrow = 40;
 
 template <class T>
 class WeightGrad {
@@ -33,7 +35,8 @@ class WeightGrad {
         channels_(g.in_channels / g.groups),
         outs_(g.out_channels / g.groups),
         taps_(shape_.taps()),
-        columns_(channels_ < kFewChannels && taps_ > 1),
+        columns_(channels_ < kFewChannels && taps_ > 1 &&
+                 (channels_ < kSomeChannels || shape_.out[2] > kNarrow)),
         chunks_(ceil_div(outs_, kChunk)),
         chunk_(ceil_div(ceil_div(outs_, chunks_), kLanes) * kLanes),
         block_(std::min(channels_, kChannelBlock)),

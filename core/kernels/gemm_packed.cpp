@@ -15,9 +15,9 @@ bool fills_vectors(std::int64_t count) {
 
 /// Whether the rows of a are better columns than those of b, which are few: a classifier's product.
 bool turning_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kLeastColumns = 32, kLeastRows = 8, kLeastSteps = 64;
+  constexpr std::int64_t kLeastColumns = 32, kLeastRows = 8, kLeastSteps = 64, kLeastProducts = 1 << 16;
   return trans_b && !fills_vectors(n) && fills_vectors(m) && m >= kLeastColumns && n >= kLeastRows &&
-         k >= kLeastSteps;
+         m * n * k >= kLeastProducts && k >= kLeastSteps;
 }
 
 }  // namespace
