@@ -134,14 +134,15 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kHardlyNarrow = 8, kWide = 16, kLeastIns = 8, kSomeIns = 12, kLeastOuts = 2;
-  constexpr std::int64_t kThree = 3;  // input channels, too few for the direct path to take them together
+  constexpr std::int64_t kHardlyNarrow = 8, kWide = 16, kLeastOuts = 2;
+  constexpr std::int64_t kVeryFewIns = 3, kLeastIns = 8, kSomeIns = 12;
   constexpr std::int64_t kSomeWeights = 4, kManyWeights = 1600, kManyOfWide = 3000;  // an output
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
   if (!kWidePaths || outputs == 0 || taps == 1 || outs < kLeastOuts) return false;
-  if (ins < kLeastIns && ins != kThree) return false;
+  // Three channels are too few for the direct path to take them together, four to seven are not.
+  if (ins < kLeastIns && ins != kVeryFewIns) return false;
   const auto weights_an_output = [&](std::int64_t least) { return ins * outs * taps >= least * outputs; };
   if (width <= kNarrow && weights_an_output(kSomeWeights)) return true;
   if (width <= kHardlyNarrow && taps <= product(shape.step) && ins >= kSomeIns) return true;

@@ -5,9 +5,8 @@
 
 namespace evenkeel::kernels {
 
-/// Whether F(4, 3) along the last axis saves time on a pass with `out` outputs along it and `channels` and
-/// `rows` channels a group in and out: unit strides, three taps or more, enough of everything. Dilated rows
-/// in which vectors find few neighbours need more channels.
+/// Whether F(4, 3) along the last axis saves time: unit strides, three taps or more, enough channels a group
+/// and cells. Dilated rows in which vectors find few neighbours need more channels.
 bool conv_winograd_pays(const ConvGeometry& g);
 
 /// As conv_forward() and conv_input_grad(), where conv_winograd_pays(). Kernels of more than three taps are
