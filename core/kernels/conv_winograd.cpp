@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_pack.h>
+#include <evenkeel/core/kernels/conv_pass.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
@@ -7,6 +8,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace evenkeel::kernels {
 
@@ -21,21 +23,16 @@ constexpr std::int64_t kSumLength = 128;        ///< products added before a blo
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
 
-/// One pass: `rows` results a group from `channels` source channels a group.
-struct Pass {
-  /// Outputs of the last axis in quadruples, its taps in pieces of three.
-  Correlation shape;
-  Sizes3 size;  ///< of the target
-  std::int64_t images, groups, channels, rows;
-  const float* source;
-  const float* w;
-  std::int64_t group_stride, row_stride, channel_stride;  ///< distances of w's elements
-  std::int64_t kernel;                                    ///< taps of the last axis
-  bool turned;                                            ///< they come last tap first
-  float* target;
-  const float* bias;
-  float beta;
+/// A pass whose shape has outputs of the last axis in quadruples and its taps in pieces of three.
+struct Pass : ConvPass<float> {
+  std::int64_t kernel;  ///< taps of the last axis
+  bool turned;          ///< they come last tap first
 };
+
+Pass winograd_pass(const ConvGeometry& g, ConvPass<float> plain, bool turned) {
+  plain.shape = winograd_correlation(g, turned);
+  return {std::move(plain), g.kernel[g.rank - 1], turned};
+}
 
 class Runner {
  public:
@@ -250,46 +247,12 @@ bool conv_winograd_pays(const ConvGeometry& g) {
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                            float* y) {
-  const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const Pass pass{.shape = winograd_correlation(g, false),
-                  .size = as_volume(g.rank, g.out, 1),
-                  .images = g.batch,
-                  .groups = g.groups,
-                  .channels = in_group,
-                  .rows = out_group,
-                  .source = x,
-                  .w = w,
-                  .group_stride = out_group * in_group * taps,
-                  .row_stride = in_group * taps,
-                  .channel_stride = taps,
-                  .kernel = g.kernel[g.rank - 1],
-                  .turned = false,
-                  .target = y,
-                  .bias = bias,
-                  .beta = 0};
+  const Pass pass = winograd_pass(g, forward_pass(g, x, w, bias, y), false);
   Runner(pass).run();
 }
 
 void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
-  const std::int64_t in_group = g.in_channels / g.groups, out_group = g.out_channels / g.groups;
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const Pass pass{.shape = winograd_correlation(g, true),
-                  .size = as_volume(g.rank, g.in, 1),
-                  .images = g.batch,
-                  .groups = g.groups,
-                  .channels = out_group,
-                  .rows = in_group,
-                  .source = gy,
-                  .w = w,
-                  .group_stride = out_group * in_group * taps,
-                  .row_stride = taps,
-                  .channel_stride = in_group * taps,
-                  .kernel = g.kernel[g.rank - 1],
-                  .turned = true,
-                  .target = gx,
-                  .bias = nullptr,
-                  .beta = beta};
+  const Pass pass = winograd_pass(g, input_grad_pass(g, gy, w, gx, beta), true);
   Runner(pass).run();
 }
 
