@@ -22,7 +22,7 @@ namespace evenkeel::kernels {
 //   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2
 //   y gx gw  conv_pointwise.h   one tap, many channels; gx also with gaps, gw if weights are many
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides
-//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 10 channels or more
+//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 5 channels, for gw 12
 //   y gx gw  conv_columns.h     rows of a few outputs, or many weights for each output
 //   y gx     conv_channels.h    output channels fill the lanes better than positions
 //   y gx     conv_direct.h      all others
@@ -43,10 +43,11 @@ namespace {
 /// Whether vectors of positions beat vectors of output channels in a gradient of the weights: a group's
 /// output channels would leave many lanes empty, and planes are long enough to fill the vectors otherwise.
 bool conv_dot_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kVeryFew = 4, kFew = 10, kFewOfOnePlane = 16, kLongPlane = 100;
+  constexpr std::int64_t kVeryFew = 4, kFew = 8, kSome = 12, kLongPlane = 256, kVeryLongPlane = 1000;
   const std::int64_t outs = g.out_channels / g.groups;
-  return outs <= kVeryFew || (outs <= (g.in_channels == g.groups ? kFewOfOnePlane : kFew) &&
-                              product(as_volume(g.rank, g.out, 1)) >= kLongPlane);
+  const std::int64_t plane = product(as_volume(g.rank, g.out, 1));
+  return outs <= kVeryFew || (outs <= kFew && plane >= kLongPlane) ||
+         (outs <= kSome && plane >= kVeryLongPlane);
 }
 
 /// The same convolution with fewer axes: an axis of kernel 1 that is left as it is joins the one before it,
@@ -107,7 +108,7 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
-    if (conv_winograd_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
+    if (conv_winograd_weight_grad_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
   if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);

@@ -36,7 +36,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),
-              0, TilePlan::Layout::shared, kLanes),
+              0, kLanes),
         blocks_(vectors_, vectors_beside(plan_.full().count[2])),
         packed_(
             static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),

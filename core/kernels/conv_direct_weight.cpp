@@ -19,9 +19,7 @@ constexpr std::int64_t kTileBytes = 300 << 10;
 constexpr std::int64_t kChunk = 128;  ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
 constexpr std::int64_t kWorthACut = 1024;  ///< positions that pay for a set of sums of their own
-/// Below the first, a block takes several taps of a channel; from the second on not those of rows so narrow
-/// that copying them for each tap costs more than it brings.
-constexpr std::int64_t kFewChannels = 8, kSomeChannels = 4, kNarrow = 40;
+constexpr std::int64_t kFewChannels = 8;   ///< below, a block takes any taps of any channels
 
 template <class T>
 class WeightGrad {
@@ -35,22 +33,21 @@ class WeightGrad {
         channels_(g.in_channels / g.groups),
         outs_(g.out_channels / g.groups),
         taps_(shape_.taps()),
-        columns_(channels_ < kFewChannels && taps_ > 1 &&
-                 (channels_ < kSomeChannels || shape_.out[2] > kNarrow)),
+        any_taps_(channels_ < kFewChannels && taps_ > 1),
         chunks_(ceil_div(outs_, kChunk)),
         chunk_(ceil_div(ceil_div(outs_, chunks_), kLanes) * kLanes),
         block_(std::min(channels_, kChannelBlock)),
         cuts_(std::clamp<std::int64_t>(
             std::min(kWantedPieces / (groups_ * chunks_), batch_ * product(shape_.out) / kWorthACut), 1,
             kWantedPieces)),
-        plan_(shape_, batch_, positions(), cuts_, 0,
-              columns_ ? TilePlan::Layout::columns : TilePlan::Layout::shared, kLanes),
-        rows_(channels_ * taps_),
-        row_step_(columns_ ? 1 : taps_),
-        pitch_(columns_ ? plan_.channel_size() / taps_ : plan_.channel_size()) {
+        plan_(shape_, batch_, positions(), cuts_, 0, kLanes),
+        rows_(channels_ * taps_) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
     chunks_ = ceil_div(outs_, chunk_);
+    for (std::int64_t channel = 0; any_taps_ && channel < channels_; ++channel)
+      for (const std::int32_t offset : plan_.tap_offsets())
+        row_offsets_.push_back(static_cast<std::int32_t>(channel * plan_.channel_size()) + offset);
   }
 
   void run(T* gw, T beta) {
@@ -92,8 +89,7 @@ class WeightGrad {
   static constexpr std::int64_t kLanes = Simd<T>::kLanes;
 
   std::int64_t positions() const {
-    const std::int64_t rows = columns_ ? channels_ * taps_ : block_;
-    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (chunk_ + rows);
+    const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (chunk_ + block_);
     return std::clamp<std::int64_t>(fits / kLanes * kLanes, 4 * kLanes, 512);
   }
 
@@ -110,29 +106,48 @@ class WeightGrad {
       const Tile t = plan_.tile(index);
       const std::int64_t positions = product(t.count) * t.images;
       transpose(t, group * outs_ + out, outs, gradient.data());
-      runs.list(plan_, shape_, t, columns_);
+      runs.list(plan_, shape_, t, any_taps_);
       for (std::int64_t c = 0; c < channels_; c += block_) {
         const std::int64_t channels = std::min(block_, channels_ - c);
         plan_.fill(t, x_ + (group * channels_ + c) * product(shape_.source),
                    groups_ * channels_ * product(shape_.source), channels, cells.data());
-        const std::int64_t height = columns_ ? channels * taps_ : channels;
         for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
           const int wide = static_cast<int>(micro::panel(vectors, v));
-          const std::int64_t blocks = ceil_div(height, micro::weight_rows(wide));
-          for (std::int64_t b = 0; b < blocks; ++b)
-            for (std::int64_t tap = 0; tap < row_step_; ++tap) {
-              const std::int64_t row = height * b / blocks;
-              const auto rows = static_cast<int>(height * (b + 1) / blocks - row);
-              const std::vector<micro::WeightRun>& read = runs.of_tap(tap);
-              micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(read.size()), read.data(),
-                                                 cells.data() + row * pitch_ + plan_.tap_offsets()[tap],
-                                                 pitch_, gradient.data() + positions * v * kLanes,
-                                                 sum + ((c + row) * row_step_ + tap) * chunk_ + v * kLanes,
-                                                 row_step_ * chunk_);
-            }
+          const T* part = gradient.data() + positions * v * kLanes;
+          T* to = sum + c * taps_ * chunk_ + v * kLanes;
+          if (any_taps_)
+            multiply_taps(runs.of_tap(0), wide, cells.data(), part, to);
+          else
+            multiply_channels(runs, channels, wide, cells.data(), part, to);
         }
       }
     }
+  }
+
+  void multiply_taps(const std::vector<micro::WeightRun>& runs, int wide, const T* cells, const T* gradient,
+                     T* sum) const {
+    const std::int64_t blocks = ceil_div(rows_, micro::kMaxTapRows);
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const std::int64_t row = rows_ * b / blocks;
+      const auto rows = static_cast<int>(rows_ * (b + 1) / blocks - row);
+      micro::tap_block<T>(rows, wide)(static_cast<std::int64_t>(runs.size()), runs.data(), cells,
+                                      row_offsets_.data() + row, gradient, sum + row * chunk_, chunk_);
+    }
+  }
+
+  void multiply_channels(const TapRuns& runs, std::int64_t channels, int wide, const T* cells,
+                         const T* gradient, T* sum) const {
+    const std::int64_t pitch = plan_.channel_size();
+    const std::int64_t blocks = ceil_div(channels, micro::weight_rows(wide));
+    for (std::int64_t b = 0; b < blocks; ++b)
+      for (std::int64_t tap = 0; tap < taps_; ++tap) {
+        const std::int64_t row = channels * b / blocks;
+        const auto rows = static_cast<int>(channels * (b + 1) / blocks - row);
+        const std::vector<micro::WeightRun>& read = runs.of_tap(tap);
+        micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(read.size()), read.data(),
+                                           cells + row * pitch + plan_.tap_offsets()[tap], pitch, gradient,
+                                           sum + (row * taps_ + tap) * chunk_, taps_ * chunk_);
+      }
   }
 
   /// gy of the tile as [panel][position][output channel of the panel].
@@ -170,12 +185,11 @@ class WeightGrad {
   const T* gy_;
   Correlation shape_;
   std::int64_t batch_, groups_, channels_, outs_, taps_;
-  bool columns_;
+  bool any_taps_;
   std::int64_t chunks_, chunk_, block_, cuts_;
   TilePlan plan_;
-  /// A row of sums for each channel and tap; those that a block takes are row_step_ apart, their cells
-  /// pitch_.
-  std::int64_t rows_, row_step_, pitch_;
+  std::int64_t rows_;                      ///< of sums: one for each channel and tap
+  std::vector<std::int32_t> row_offsets_;  ///< of their cells, with any_taps_
 };
 
 }  // namespace

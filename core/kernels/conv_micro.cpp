@@ -110,6 +110,36 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
     for (int v = 0; v < kVectors; ++v) S::store(sum + r * ld + v * S::kLanes, acc[r][v]);
 }
 
+template <class T, int kRows, int kVectors>
+void tap_block_of(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
+                  const T* gradient, T* sum, std::int64_t ld) {
+  using S = Simd<T>;
+  typename S::Vector acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = S::load(sum + r * ld + v * S::kLanes);
+  for (std::int64_t i = 0; i < runs; ++i) {
+    const T* row[kRows];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) row[r] = tile + run[i].source + offset[r];
+    const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
+    for (std::int64_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
+      typename S::Vector g[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] += row[r][p] * g[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) S::store(sum + r * ld + v * S::kLanes, acc[r][v]);
+}
+
 template <class T, int kRows, int kColumns>
 void dot_block_of(std::int64_t count, const T* gradient, std::int64_t pitch, const T* tile,
                   const std::int32_t* offset, T* sum, std::int64_t ld) {
@@ -184,6 +214,15 @@ WeightBlock<T> weight_block(int rows, int vectors) {
 }
 
 template <class T>
+TapBlock<T> tap_block(int rows, int vectors) {
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxTapRows>{}, []<int kRows>() {
+    return table(std::make_integer_sequence<int, kMaxWeightVectors>{},
+                 []<int kVectors>() -> TapBlock<T> { return tap_block_of<T, kRows, kVectors>; });
+  });
+  return all[rows - 1][vectors - 1];
+}
+
+template <class T>
 DotBlock<T> dot_block(int rows, int columns) {
   static constexpr auto all = table(std::make_integer_sequence<int, kMaxDotRows>{}, []<int kRows>() {
     return table(std::make_integer_sequence<int, kMaxDotColumns>{},
@@ -195,6 +234,7 @@ DotBlock<T> dot_block(int rows, int columns) {
 #define EVENKEEL_INSTANTIATE(T)                      \
   template OutputBlock<T> output_block<T>(int, int); \
   template WeightBlock<T> weight_block<T>(int, int); \
+  template TapBlock<T> tap_block<T>(int, int);       \
   template DotBlock<T> dot_block<T>(int, int);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)

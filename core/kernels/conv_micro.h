@@ -132,6 +132,14 @@ inline std::int64_t panel(std::int64_t vectors, std::int64_t v) {
 template <class T>
 WeightBlock<T> weight_block(int rows, int vectors);
 
+/// The same where row r reads from tile[offset[r]] on.
+template <class T>
+using TapBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
+                          const T* gradient, T* sum, std::int64_t ld);
+inline constexpr int kMaxTapRows = kVectorBytes == 64 ? 8 : 4;
+template <class T>
+TapBlock<T> tap_block(int rows, int vectors);
+
 /// sum[(r * columns + j) * lanes …] += gradient[r * pitch …] * tile[offset[j] …] lane by lane over `count`
 /// cells, a multiple of the lanes.
 template <class T>

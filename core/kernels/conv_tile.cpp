@@ -116,11 +116,11 @@ TilePlan::Axis TilePlan::column_axis(const Correlation& c, int axis) {
 }
 
 TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-                   std::int64_t uses, Layout layout, std::int64_t lanes)
+                   std::int64_t uses, std::int64_t lanes)
     : source_(c.source), out_(c.out), step_(c.step), all_images_(images), slack_(4 * lanes) {
   choose_boxes(positions, min_tiles, lanes);
-  choose_axes(c, uses, layout, lanes);
-  place_taps(layout, lanes);
+  choose_axes(c, uses, lanes);
+  place_taps(lanes);
 }
 
 /// Grows the box from the innermost axis out, then over images.
@@ -155,7 +155,7 @@ std::int64_t TilePlan::shared_zeros(int axis) const {
   return std::clamp<std::int64_t>(std::min(before, behind), 0, a.reach);
 }
 
-void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes) {
+void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, std::int64_t lanes) {
   constexpr std::int64_t kManyUses = 16;
   // Of copying a row and a vector of it, in products of a vector.
   constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
@@ -165,7 +165,7 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
     const auto cells = [&](const Axis& a) {
       return static_cast<std::int64_t>(a.base.size()) * (box_[axis] + a.reach);
     };
-    const bool apart = layout == Layout::columns || (axis == 2 && c.turns > 1);
+    const bool apart = axis == 2 && c.turns > 1;
     axes_[axis] = apart || cells(columns) < cells(shared) ? columns : shared;
     overlap_[axis] = shared_zeros(axis);
     extent_[axis] = box_[axis] + axes_[axis].reach - overlap_[axis];
@@ -192,14 +192,12 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Layout layou
   flat_ = 1.05 * static_cast<double>(walked) < static_cast<double>(rows);
 }
 
-/// Slots one after another, taps in their slots; an odd number of cache lines a channel (a tap, in columns),
-/// so that they do not fall on the same sets of the cache.
-void TilePlan::place_taps(Layout layout, std::int64_t lanes) {
-  const auto odd_lines = [&](std::int64_t size) { return (ceil_div(size, lanes) | 1) * lanes; };
+/// Slots one after another, taps in their slots; an odd number of cache lines a channel, so that channels do
+/// not fall on the same sets of the cache.
+void TilePlan::place_taps(std::int64_t lanes) {
   slot_size_ =
       images_ * product(extent_) + (overlap_[0] * extent_[1] + overlap_[1]) * extent_[2] + overlap_[2];
   if (axes_[2].base.size() > 1) slot_size_ += lanes;  // they are not filled in the order of their places
-  if (layout == Layout::columns) slot_size_ = odd_lines(slot_size_);
   const auto slots = [&](int axis) { return static_cast<std::int64_t>(axes_[axis].base.size()); };
   for (std::size_t d = 0; d < axes_[0].slot.size(); ++d)
     for (std::size_t h = 0; h < axes_[1].slot.size(); ++h)
@@ -210,8 +208,7 @@ void TilePlan::place_taps(Layout layout, std::int64_t lanes) {
             row_offset(0, axes_[0].offset[d], axes_[1].offset[h]) + axes_[2].offset[w];
         tap_offsets_.push_back(static_cast<std::int32_t>(slot * slot_size_ + within));
       }
-  channel_size_ = slots(0) * slots(1) * slots(2) * slot_size_;
-  if (layout == Layout::shared) channel_size_ = odd_lines(channel_size_);
+  channel_size_ = (ceil_div(slots(0) * slots(1) * slots(2) * slot_size_, lanes) | 1) * lanes;
 }
 
 Tile TilePlan::tile(std::int64_t index) const {

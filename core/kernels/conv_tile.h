@@ -86,16 +86,11 @@ std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t 
 /// images) that are whole share the zeros between them.
 class TilePlan {
  public:
-  enum class Layout {
-    shared,   ///< taps share cells where they overlap
-    columns,  ///< every tap has its own copy, as in im2col, tap after tap, without gaps between rows
-  };
-
   /// Tiles of about `positions` outputs; several images share one where that leaves `min_tiles` tiles.
   /// `uses`: results that each cell is multiplied into, which tells how much work a copy without gaps is
   /// worth.
   TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-           std::int64_t uses, Layout layout, std::int64_t lanes);
+           std::int64_t uses, std::int64_t lanes);
 
   std::int64_t tiles() const { return image_groups_ * product(boxes_); }
   Tile tile(std::int64_t index) const;
@@ -151,8 +146,8 @@ class TilePlan {
   static Axis column_axis(const Correlation& c, int axis);
   std::int64_t shared_zeros(int axis) const;
   void choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes);
-  void choose_axes(const Correlation& c, std::int64_t uses, Layout layout, std::int64_t lanes);
-  void place_taps(Layout layout, std::int64_t lanes);
+  void choose_axes(const Correlation& c, std::int64_t uses, std::int64_t lanes);
+  void place_taps(std::int64_t lanes);
 
   Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{}, overlap_{};
   std::array<Axis, 3> axes_;

@@ -45,7 +45,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * taps_ * kPoints,
                           pass.images * pass.channels * product(pass.shape.source) * kPoints / kOutputs),
-              pass.rows, TilePlan::Layout::shared, kLanes),
+              pass.rows, kLanes),
         point_cells_(plan_.size(block_channels_)),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_),
         packed_(static_cast<std::size_t>(kPoints * point_weights_)) {
@@ -219,17 +219,21 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 }
 
 bool conv_winograd_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 10, kWideRow = 16;
+  constexpr std::int64_t kFewChannels = 5, kWideRow = 16;
   constexpr std::int64_t kManyPositions = 384, kManyCells = 16000;
+  constexpr double kLeastGain = 1.4, kLeastSaved = 0.2;
+  // Shares of the products that transforming a cell and a result back costs, for one product of each.
+  constexpr double kCellCost = 4, kResultCost = 2;
   for (int axis = 0; axis < g.rank; ++axis)
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;
   const std::int64_t kernel = g.kernel[last];
   const std::int64_t turns = g.dilation[last];
-  const std::int64_t channels = std::min(g.in_channels, g.out_channels) / g.groups;
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const std::int64_t channels = std::min(ins, outs);
   const std::int64_t positions =
       g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
-  if (channels * turns < kManyChannels * winograd::lanes_a_turn(turns)) return false;
+  if (channels * turns < kFewChannels * winograd::lanes_a_turn(turns)) return false;
   if (positions < kManyPositions || positions * channels < kManyCells) return false;
   // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
   double walked = 1;
@@ -237,12 +241,23 @@ bool conv_winograd_pays(const ConvGeometry& g) {
     walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
               static_cast<double>(g.out[axis]);
   // Products of the plain sum over those of the transformed one.
-  const auto gain = [&](std::int64_t length) {
+  const auto gain_of = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
            static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
-  const double least = std::min(gain(g.in[last]), gain(g.out[last]));
-  return least > std::max(1.4, walked);
+  const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
+  const auto lines = static_cast<double>(product(as_volume(g.rank, g.kernel, 1)) / kernel);
+  const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns);
+  const double transforms =
+      spread / lines * (kResultCost / static_cast<double>(ins) + kCellCost / static_cast<double>(outs));
+  return gain > kLeastGain && 1 - walked / gain > kLeastSaved + transforms;
+}
+
+bool conv_winograd_weight_grad_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kManyChannels = 12;
+  const std::int64_t turns = g.dilation[g.rank - 1];
+  return conv_winograd_pays(g) && std::min(g.in_channels, g.out_channels) / g.groups * turns >=
+                                      kManyChannels * winograd::lanes_a_turn(turns);
 }
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,

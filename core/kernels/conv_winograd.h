@@ -5,9 +5,12 @@
 
 namespace evenkeel::kernels {
 
-/// Whether F(4, 3) along the last axis saves time: unit strides, three taps or more, enough channels a group
-/// and cells. Dilated rows in which vectors find few neighbours need more channels.
+/// Whether F(4, 3) along the last axis saves time: unit strides, three taps or more, enough cells, and enough
+/// channels a group that transforms cost less than the products they save. Dilated rows in which vectors find
+/// few neighbours need more channels.
 bool conv_winograd_pays(const ConvGeometry& g);
+/// The same for the gradient of the weights, whose blocks take as many rows as there are channels.
+bool conv_winograd_weight_grad_pays(const ConvGeometry& g);
 
 /// As conv_forward() and conv_input_grad(), where conv_winograd_pays(). Kernels of more than three taps are
 /// taken apart into pieces of three, the other axes' taps are summed one by one.

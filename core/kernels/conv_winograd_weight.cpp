@@ -45,7 +45,7 @@ class WeightGrad {
         cuts_(std::clamp<std::int64_t>(
             std::min(kWantedPieces / (groups_ * chunks_), g.batch * product(shape_.out) / kWorthACut), 1,
             kWantedPieces)),
-        plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Layout::shared, kLanes),
+        plan_(shape_, g.batch, positions(), cuts_, 0, kLanes),
         point_cells_(plan_.size(block_)) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
