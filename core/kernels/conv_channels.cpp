@@ -36,7 +36,8 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),
-              0, kLanes),
+              0, pass.shape.step[2] <= micro::kMaxStep ? TilePlan::Strides::kept : TilePlan::Strides::apart,
+              kLanes),
         blocks_(vectors_, vectors_beside(plan_.full().count[2])),
         packed_(
             static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),
@@ -176,7 +177,8 @@ class Runner {
         const float* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
         float* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
         for (const Piece& piece : pieces_) {
-          const micro::ChannelBlock run = micro::channel_block(piece.outputs.count, wide);
+          const micro::ChannelBlock run =
+              micro::channel_block(piece.outputs.count, wide, static_cast<int>(r_.plan_.step()));
           const auto [begin, end] = spans_of_row_[phase * rows_ + piece.row];
           for (std::int64_t i = begin; i < end; ++i) {
             const Span& span = spans_[i];
@@ -249,9 +251,10 @@ class Runner {
           for (std::int64_t h = 0; h < t.count[1]; ++h)
             for (std::int64_t i = 0; i < pieces; ++i) {
               const std::int64_t at = t.count[2] * i / pieces;
-              pieces_.push_back({{static_cast<std::int32_t>(r_.plan_.row_offset(image, d, h) + at),
-                                  static_cast<std::int32_t>(t.count[2] * (i + 1) / pieces - at)},
-                                 d * t.count[1] + h});
+              pieces_.push_back(
+                  {{static_cast<std::int32_t>(r_.plan_.row_offset(image, d, h) + at * r_.plan_.step()),
+                    static_cast<std::int32_t>(t.count[2] * (i + 1) / pieces - at)},
+                   d * t.count[1] + h});
             }
     }
 

@@ -30,7 +30,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),
-              pass.rows, kLanes),
+              pass.rows, TilePlan::Strides::apart, kLanes),
         packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * pass.shape.taps())) {
     scratch_ = scratch_ || plan_.flat();
     std::int64_t taps = 0;

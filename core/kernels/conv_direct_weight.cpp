@@ -40,7 +40,8 @@ class WeightGrad {
         cuts_(std::clamp<std::int64_t>(
             std::min(kWantedPieces / (groups_ * chunks_), batch_ * product(shape_.out) / kWorthACut), 1,
             kWantedPieces)),
-        plan_(shape_, batch_, positions(), cuts_, 0, kLanes),
+        plan_(shape_, batch_, positions(), cuts_, 0,
+              any_taps_ ? TilePlan::Strides::kept : TilePlan::Strides::last_apart, kLanes),
         rows_(channels_ * taps_) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
@@ -131,7 +132,8 @@ class WeightGrad {
       const std::int64_t row = rows_ * b / blocks;
       const auto rows = static_cast<int>(rows_ * (b + 1) / blocks - row);
       micro::tap_block<T>(rows, wide)(static_cast<std::int64_t>(runs.size()), runs.data(), cells,
-                                      row_offsets_.data() + row, gradient, sum + row * chunk_, chunk_);
+                                      row_offsets_.data() + row, plan_.step(), gradient, sum + row * chunk_,
+                                      chunk_);
     }
   }
 
@@ -145,8 +147,9 @@ class WeightGrad {
         const auto rows = static_cast<int>(channels * (b + 1) / blocks - row);
         const std::vector<micro::WeightRun>& read = runs.of_tap(tap);
         micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(read.size()), read.data(),
-                                           cells + row * pitch + plan_.tap_offsets()[tap], pitch, gradient,
-                                           sum + (row * taps_ + tap) * chunk_, taps_ * chunk_);
+                                           cells + row * pitch + plan_.tap_offsets()[tap], pitch,
+                                           plan_.step(), gradient, sum + (row * taps_ + tap) * chunk_,
+                                           taps_ * chunk_);
       }
   }
 

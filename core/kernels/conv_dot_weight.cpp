@@ -31,7 +31,7 @@ class DotGrad {
         taps_(shape_.taps()),
         block_(std::clamp<std::int64_t>(kSums / taps_, 1, channels_)),
         cuts_(std::clamp<std::int64_t>(kWantedPieces / groups_, 1, kWantedPieces)),
-        plan_(shape_, g.batch, kPositions, cuts_, outs_, kLanes) {
+        plan_(shape_, g.batch, kPositions, cuts_, outs_, TilePlan::Strides::apart, kLanes) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     for (std::int64_t c = 0; c < block_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())

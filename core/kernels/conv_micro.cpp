@@ -46,7 +46,7 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   }
 }
 
-template <int kPositions, int kVectors>
+template <int kPositions, int kVectors, int kStep>
 void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
                       const float* start, std::int64_t start_ld, float* sum, std::int64_t ld) {
   using S = Simd<float>;
@@ -68,7 +68,7 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 #pragma GCC unroll 16
     for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[i] * weights[v];
+      for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[i * kStep] * weights[v];
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
@@ -81,7 +81,7 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 
 template <class T, int kRows, int kVectors>
 void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
-                     const T* gradient, T* sum, std::int64_t ld) {
+                     std::int64_t step, const T* gradient, T* sum, std::int64_t ld) {
   using S = Simd<T>;
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
@@ -94,7 +94,7 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
     const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
-    for (std::int32_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
+    for (std::int64_t p = 0; p < run[i].count * step; p += step, at += kVectors * S::kLanes) {
       typename S::Vector g[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
@@ -112,7 +112,7 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
 
 template <class T, int kRows, int kVectors>
 void tap_block_of(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
-                  const T* gradient, T* sum, std::int64_t ld) {
+                  std::int64_t step, const T* gradient, T* sum, std::int64_t ld) {
   using S = Simd<T>;
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
@@ -124,7 +124,7 @@ void tap_block_of(std::int64_t runs, const WeightRun* run, const T* tile, const 
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) row[r] = tile + run[i].source + offset[r];
     const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
-    for (std::int64_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
+    for (std::int64_t p = 0; p < run[i].count * step; p += step, at += kVectors * S::kLanes) {
       typename S::Vector g[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
@@ -190,16 +190,18 @@ OutputBlock<T> output_block(int rows, int vectors) {
   return all[rows - 1][vectors - 1];
 }
 
-ChannelBlock channel_block(int positions, int vectors) {
-  static constexpr auto all = table(std::make_integer_sequence<int, kMaxPositions>{}, []<int kPositions>() {
-    return table(std::make_integer_sequence<int, kMaxChannelVectors>{}, []<int kVectors>() -> ChannelBlock {
-      if constexpr (kPositions * kVectors <= kMaxSums)
-        return channel_block_of<kPositions, kVectors>;
-      else
-        return nullptr;
+ChannelBlock channel_block(int positions, int vectors, int step) {
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxStep>{}, []<int kStep>() {
+    return table(std::make_integer_sequence<int, kMaxPositions>{}, []<int kPositions>() {
+      return table(std::make_integer_sequence<int, kMaxChannelVectors>{}, []<int kVectors>() -> ChannelBlock {
+        if constexpr (kPositions * kVectors <= kMaxSums)
+          return channel_block_of<kPositions, kVectors, kStep>;
+        else
+          return nullptr;
+      });
     });
   });
-  return all[positions - 1][vectors - 1];
+  return all[step - 1][positions - 1][vectors - 1];
 }
 
 template <class T>

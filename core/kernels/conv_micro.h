@@ -94,12 +94,14 @@ inline constexpr int kMaxPositions = kVectorBytes == 64 ? 14 : 6;  ///< neighbou
 inline constexpr int kMaxChannelVectors = kVectorBytes == 64 ? 4 : 2;
 inline constexpr int kMaxSums = kVectorBytes == 64 ? 28 : 12;  ///< registers that hold sums
 
-/// sum[i * ld …] = start[i * start_ld …] + sum over k of cells[offset[k] + i] * a[k][…], for `positions`
-/// outputs i and `vectors` vectors of output channels, at most kMaxSums together. Without `start` the sum is
-/// added to what is there.
+inline constexpr int kMaxStep = 4;  ///< cells from one output's to the next one's
+
+/// sum[i * ld …] = start[i * start_ld …] + sum over k of cells[offset[k] + i * step] * a[k][…], for
+/// `positions` outputs i and `vectors` vectors of output channels, at most kMaxSums together. Without `start`
+/// the sum is added to what is there.
 using ChannelBlock = void (*)(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
                               const float* start, std::int64_t start_ld, float* sum, std::int64_t ld);
-ChannelBlock channel_block(int positions, int vectors);
+ChannelBlock channel_block(int positions, int vectors, int step);
 
 /// A run of neighbouring outputs: where their cells start in the tile.
 struct Run {
@@ -115,10 +117,10 @@ struct WeightRun {
 };
 
 /// sum[r * ld + lane] += sum over the positions of all runs of tile[r * pitch + source's position] *
-/// gradient[gradient's position][lane].
+/// gradient[gradient's position][lane]. The cells of a run are `step` apart.
 template <class T>
 using WeightBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
-                             const T* gradient, T* sum, std::int64_t ld);
+                             std::int64_t step, const T* gradient, T* sum, std::int64_t ld);
 inline constexpr int kMaxWeightVectors = 3;
 /// Input channels a block takes with `vectors` vectors of output channels.
 inline int weight_rows(int vectors) {
@@ -135,7 +137,7 @@ WeightBlock<T> weight_block(int rows, int vectors);
 /// The same where row r reads from tile[offset[r]] on.
 template <class T>
 using TapBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
-                          const T* gradient, T* sum, std::int64_t ld);
+                          std::int64_t step, const T* gradient, T* sum, std::int64_t ld);
 inline constexpr int kMaxTapRows = kVectorBytes == 64 ? 8 : 4;
 template <class T>
 TapBlock<T> tap_block(int rows, int vectors);

@@ -26,16 +26,16 @@ class TapRuns {
           for (std::int64_t h = 0; h < t.count[1]; ++h, gradient += t.count[2])
             if (all ||
                 (shape.reads(0, t.begin[0] + d, tap / high) && shape.reads(1, t.begin[1] + h, tap % high)))
-              add(runs_[row], plan.row_offset(image, d, h), gradient, t.count[2]);
+              add(runs_[row], plan.row_offset(image, d, h), plan.step(), gradient, t.count[2]);
     }
   }
 
   const std::vector<micro::WeightRun>& of_tap(std::int64_t tap) const { return runs_[tap / width_]; }
 
  private:
-  static void add(std::vector<micro::WeightRun>& runs, std::int64_t source, std::int64_t gradient,
-                  std::int64_t count) {
-    if (!runs.empty() && runs.back().source + runs.back().count == source &&
+  static void add(std::vector<micro::WeightRun>& runs, std::int64_t source, std::int64_t step,
+                  std::int64_t gradient, std::int64_t count) {
+    if (!runs.empty() && runs.back().source + runs.back().count * step == source &&
         runs.back().gradient + runs.back().count == gradient)
       runs.back().count += static_cast<std::int32_t>(count);
     else

@@ -96,6 +96,7 @@ TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
     high = std::max(high, floor_div(a, step));
   }
   plan.reach = high - low;
+  plan.skip = step;
   for (const std::int64_t a : at) {
     const std::int64_t base = a - floor_div(a, step) * step + low * step;
     const auto known = std::find(plan.base.begin(), plan.base.end(), base);
@@ -109,17 +110,31 @@ TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
 TilePlan::Axis TilePlan::column_axis(const Correlation& c, int axis) {
   Axis plan;
   plan.base = c.at[axis];
+  plan.skip = c.step[axis];
   plan.offset.assign(plan.base.size(), 0);
   for (std::size_t tap = 0; tap < plan.base.size(); ++tap)
     plan.slot.push_back(static_cast<std::int64_t>(tap));
   return plan;
 }
 
+TilePlan::Axis TilePlan::kept_axis(const Correlation& c, int axis) {
+  Axis plan;
+  const auto [low, high] = std::minmax_element(c.at[axis].begin(), c.at[axis].end());
+  plan.base = {*low};
+  plan.reach = *high - *low;
+  plan.step = c.step[axis];
+  for (const std::int64_t at : c.at[axis]) {
+    plan.slot.push_back(0);
+    plan.offset.push_back(at - *low);
+  }
+  return plan;
+}
+
 TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-                   std::int64_t uses, std::int64_t lanes)
+                   std::int64_t uses, Strides strides, std::int64_t lanes)
     : source_(c.source), out_(c.out), step_(c.step), all_images_(images), slack_(4 * lanes) {
   choose_boxes(positions, min_tiles, lanes);
-  choose_axes(c, uses, lanes);
+  choose_axes(c, uses, strides, lanes);
   place_taps(lanes);
 }
 
@@ -155,7 +170,7 @@ std::int64_t TilePlan::shared_zeros(int axis) const {
   return std::clamp<std::int64_t>(std::min(before, behind), 0, a.reach);
 }
 
-void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, std::int64_t lanes) {
+void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Strides strides, std::int64_t lanes) {
   constexpr std::int64_t kManyUses = 16;
   // Of copying a row and a vector of it, in products of a vector.
   constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
@@ -163,12 +178,17 @@ void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, std::int64_t
     Axis shared = shared_axis(c, axis);
     Axis columns = column_axis(c, axis);
     const auto cells = [&](const Axis& a) {
-      return static_cast<std::int64_t>(a.base.size()) * (box_[axis] + a.reach);
+      return static_cast<std::int64_t>(a.base.size()) * a.stored(box_[axis]);
     };
-    const bool apart = axis == 2 && c.turns > 1;
-    axes_[axis] = apart || cells(columns) < cells(shared) ? columns : shared;
+    const bool turns = axis == 2 && c.turns > 1;
+    axes_[axis] = turns || cells(columns) < cells(shared) ? columns : shared;
+    const bool may_keep = strides == Strides::kept || (strides == Strides::last_apart && axis < 2);
+    if (may_keep && step_[axis] > 1 && !c.at[axis].empty()) {
+      const Axis kept = kept_axis(c, axis);
+      if (cells(kept) <= cells(axes_[axis])) axes_[axis] = kept;
+    }
     overlap_[axis] = shared_zeros(axis);
-    extent_[axis] = box_[axis] + axes_[axis].reach - overlap_[axis];
+    extent_[axis] = axes_[axis].stored(box_[axis]) - overlap_[axis];
   }
   const std::int64_t outputs = product(box_) * images_;
   const std::int64_t lines = outputs / box_[2];
@@ -205,7 +225,7 @@ void TilePlan::place_taps(std::int64_t lanes) {
         const std::int64_t slot =
             (axes_[0].slot[d] * slots(1) + axes_[1].slot[h]) * slots(2) + axes_[2].slot[w];
         const std::int64_t within =
-            row_offset(0, axes_[0].offset[d], axes_[1].offset[h]) + axes_[2].offset[w];
+            stored_row(0, axes_[0].offset[d], axes_[1].offset[h]) + axes_[2].offset[w];
         tap_offsets_.push_back(static_cast<std::int32_t>(slot * slot_size_ + within));
       }
   channel_size_ = (ceil_div(slots(0) * slots(1) * slots(2) * slot_size_, lanes) | 1) * lanes;
@@ -229,7 +249,7 @@ void TilePlan::fill_split(const Tile& t, const T* source, std::int64_t image_str
   const std::vector<std::int64_t>& bases = axes_[2].base;
   for (std::size_t first = 0, end; first < bases.size(); first = end) {
     const std::int64_t start = floor_div(bases[first], kStep) * kStep;
-    RowSplit<T, kStep> row(source_[2], t.begin[2] * kStep + start, t.count[2] + axes_[2].reach);
+    RowSplit<T, kStep> row(source_[2], t.begin[2] * kStep + start, axes_[2].stored(t.count[2]));
     for (end = first; end < bases.size() && floor_div(bases[end], kStep) * kStep == start; ++end)
       row.want(bases[end] - start, static_cast<std::int64_t>(end - first) * slot_size_);
     for (std::int64_t channel = 0; channel < channels; ++channel) {
@@ -247,13 +267,14 @@ template <class T>
 void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                     T* to) const {
   const auto split = [&]<int... kLess>(std::integer_sequence<int, kLess...>) {
-    return ((step_[2] == kLess + 2 && (fill_split<kLess + 2>(t, source, image_stride, channels, to), true)) ||
+    return ((axes_[2].skip == kLess + 2 &&
+             (fill_split<kLess + 2>(t, source, image_stride, channels, to), true)) ||
             ...);
   };
   if (split(std::make_integer_sequence<int, kMaxSplit - 1>{})) return;
   fill_rows(t, source, image_stride, channels, to,
             [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
-              return RowCopy<T>(source_[2], begin * step_[2] + at, step_[2], count);
+              return RowCopy<T>(source_[2], begin * step_[2] + at, axes_[2].skip, count);
             });
 }
 

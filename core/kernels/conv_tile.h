@@ -79,18 +79,25 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
 /// size than threads. Like row_cuts, it changes no result.
 std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes);
 
-/// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, strides taken apart,
-/// so that any tap is a view at a fixed offset and neighbouring outputs read neighbouring cells. Layout:
-/// [channel][slot][image][depth][row][column]. An axis has one slot for each residue of its taps modulo the
-/// step, with room for all shifts, or, where that is smaller, one for each tap. Neighbouring rows (planes,
-/// images) that are whole share the zeros between them.
+/// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, so that any tap is a
+/// view at a fixed offset. Layout: [channel][slot][image][depth][row][column]. With strides taken apart an
+/// axis has one slot for each residue of its taps modulo the step, with room for all shifts, or, where that
+/// is smaller, one for each tap; neighbouring outputs then read neighbouring cells. Where strides may be
+/// kept, an axis whose cells are all read is stored as it is, and outputs read every step()-th cell.
+/// Neighbouring rows (planes, images) that are whole share the zeros between them.
 class TilePlan {
  public:
+  enum class Strides {
+    apart,
+    last_apart,  ///< kept along the other axes
+    kept,
+  };
+
   /// Tiles of about `positions` outputs; several images share one where that leaves `min_tiles` tiles.
   /// `uses`: results that each cell is multiplied into, which tells how much work a copy without gaps is
   /// worth.
   TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
-           std::int64_t uses, std::int64_t lanes);
+           std::int64_t uses, Strides strides, std::int64_t lanes);
 
   std::int64_t tiles() const { return image_groups_ * product(boxes_); }
   Tile tile(std::int64_t index) const;
@@ -114,11 +121,13 @@ class TilePlan {
   const std::vector<std::int32_t>& tap_offsets() const { return tap_offsets_; }
   /// Offset of a row of outputs within a channel.
   std::int64_t row_offset(std::int64_t image, std::int64_t d, std::int64_t h) const {
-    return ((image * extent_[0] + d) * extent_[1] + h) * extent_[2];
+    return stored_row(image, d * axes_[0].step, h * axes_[1].step);
   }
+  /// Cells from one output of a row to the next.
+  std::int64_t step() const { return axes_[2].step; }
   /// Cells from a tile's first output to its last, gaps between rows included.
   std::int64_t walk(const Tile& t) const {
-    return row_offset(t.images - 1, t.count[0] - 1, t.count[1] - 1) + t.count[2];
+    return row_offset(t.images - 1, t.count[0] - 1, t.count[1] - 1) + (t.count[2] - 1) * step() + 1;
   }
   /// The largest tile.
   Tile full() const { return {0, images_, {0, 0, 0}, box_}; }
@@ -131,6 +140,10 @@ class TilePlan {
     std::vector<std::int64_t> slot;    ///< per tap
     std::vector<std::int64_t> offset;  ///< per tap, in stored cells
     std::int64_t reach = 0;            ///< stored cells beyond the outputs
+    std::int64_t step = 1;             ///< stored cells from one output to the next
+    std::int64_t skip = 1;             ///< source cells from one stored cell to the next
+
+    std::int64_t stored(std::int64_t outputs) const { return (outputs - 1) * step + 1 + reach; }
   };
 
   /// The rows of one slot, or of several that `row` fills together.
@@ -142,11 +155,16 @@ class TilePlan {
   void fill_split(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
                   T* to) const;
 
+  std::int64_t stored_row(std::int64_t image, std::int64_t d, std::int64_t h) const {
+    return ((image * extent_[0] + d) * extent_[1] + h) * extent_[2];
+  }
+
   static Axis shared_axis(const Correlation& c, int axis);
   static Axis column_axis(const Correlation& c, int axis);
+  static Axis kept_axis(const Correlation& c, int axis);
   std::int64_t shared_zeros(int axis) const;
   void choose_boxes(std::int64_t positions, std::int64_t min_tiles, std::int64_t lanes);
-  void choose_axes(const Correlation& c, std::int64_t uses, std::int64_t lanes);
+  void choose_axes(const Correlation& c, std::int64_t uses, Strides strides, std::int64_t lanes);
   void place_taps(std::int64_t lanes);
 
   Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{}, overlap_{};
@@ -161,7 +179,7 @@ void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stri
                          T* to, MakeRow&& make_row) const {
   std::vector<decltype(make_row(0, 0, 0))> rows;
   for (const std::int64_t base_w : axes_[2].base)
-    rows.push_back(make_row(t.begin[2], base_w, t.count[2] + axes_[2].reach));
+    rows.push_back(make_row(t.begin[2], base_w, axes_[2].stored(t.count[2])));
   for (std::int64_t channel = 0; channel < channels; ++channel, to += channel_size_) {
     T* slot = to;
     for (const std::int64_t base_d : axes_[0].base)
@@ -176,15 +194,15 @@ void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stri
 template <class T, class Row>
 void TilePlan::fill_slot(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
                          std::int64_t base_h, const Row& row, T* to) const {
-  const std::int64_t low_h = t.begin[1] * step_[1] + base_h;
+  const std::int64_t low_d = t.begin[0] * step_[0] + base_d, low_h = t.begin[1] * step_[1] + base_h;
   // In the order of their places: a copy may write beyond the row's end.
   for (std::int64_t image = 0; image < t.images; ++image)
-    for (std::int64_t d = 0; d < t.count[0] + axes_[0].reach; ++d) {
-      const std::int64_t at_d = (t.begin[0] + d) * step_[0] + base_d;
+    for (std::int64_t d = 0; d < axes_[0].stored(t.count[0]); ++d) {
+      const std::int64_t at_d = low_d + d * axes_[0].skip;
       const T* area = source + (t.image + image) * image_stride + at_d * source_[1] * source_[2];
-      T* row_to = to + row_offset(image, d, 0);
-      for (std::int64_t h = 0; h < t.count[1] + axes_[1].reach; ++h, row_to += extent_[2]) {
-        const std::int64_t at_h = low_h + h * step_[1];
+      T* row_to = to + stored_row(image, d, 0);
+      for (std::int64_t h = 0; h < axes_[1].stored(t.count[1]); ++h, row_to += extent_[2]) {
+        const std::int64_t at_h = low_h + h * axes_[1].skip;
         if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
           row.copy(area + at_h * source_[2], product(source_), row_to);
         else

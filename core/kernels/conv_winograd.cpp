@@ -45,7 +45,7 @@ class Runner {
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * taps_ * kPoints,
                           pass.images * pass.channels * product(pass.shape.source) * kPoints / kOutputs),
-              pass.rows, kLanes),
+              pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_),
         packed_(static_cast<std::size_t>(kPoints * point_weights_)) {

@@ -45,7 +45,7 @@ class WeightGrad {
         cuts_(std::clamp<std::int64_t>(
             std::min(kWantedPieces / (groups_ * chunks_), g.batch * product(shape_.out) / kWorthACut), 1,
             kWantedPieces)),
-        plan_(shape_, g.batch, positions(), cuts_, 0, kLanes),
+        plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_)) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
@@ -127,7 +127,7 @@ class WeightGrad {
             const std::vector<micro::WeightRun>& read = runs_.of_tap(tap);
             micro::weight_block<float>(rows, wide)(
                 static_cast<std::int64_t>(read.size()), read.data(),
-                cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch,
+                cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch, 1,
                 gradient, sum + (row * g_.taps_ + tap) * g_.chunk_ + v * kLanes, g_.taps_ * g_.chunk_);
           }
       }

@@ -86,7 +86,7 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
   const std::int64_t wide = strip_pitch(width), row = rows.blocks().begin(block);
   const int height = rows.height(block);
   const auto run = [&](float* to, std::int64_t ld) {
-    micro::channel_block(height, static_cast<int>(wide / S::kLanes))(
+    micro::channel_block(height, static_cast<int>(wide / S::kLanes), 1)(
         rows.steps(part), strip, rows.offsets(height), rows.block(part, block), start, kStripWidth, to, ld);
   };
   if (width == wide)
