@@ -1,4 +1,5 @@
 #include <evenkeel/core/kernels/conv_cells.h>
+#include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_planes.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>
@@ -93,16 +94,20 @@ constexpr std::int64_t kNarrow = 4;  ///< outputs of a row that are better gathe
 }  // namespace
 
 bool conv_columns_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kHardlyNarrow = 6, kSmallPlane = 9, kManyRows = 32, kMostUses = 8;
+  constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 9, kMostUses = 8;
+  constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
   constexpr std::int64_t kManyWeights = 40000;  // an output
+  constexpr double kLeastRead = 0.4;            // where conv_channels leaves out the rows that read padding
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
       pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
-  if (!one_phase || taps == 1 || !many_channels(pass.channels, pass.rows)) return false;
+  if (!kWidePaths || !one_phase || taps == 1) return false;
+  if (conv_channels_pay(pass) && pass.shape.rows_read() < kLeastRead) return false;
+  if (!many_channels(pass.channels, pass.rows)) return width <= kVeryNarrow && pass.rows >= kManyRows;
   if (pass.rows * pass.channels * taps >= kManyWeights * pass.images * plane) return true;
   const bool narrow = width <= kNarrow || plane <= kSmallPlane || (width <= kHardlyNarrow && taps <= step);
-  return narrow && (pass.rows >= kManyRows || taps <= kMostUses * step);
+  return narrow && (pass.rows >= kSomeRows || taps <= kMostUses * step);
 }
 
 void conv_by_columns(const ConvPass<float>& pass) {
@@ -135,14 +140,12 @@ void conv_by_columns(const ConvPass<float>& pass) {
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kHardlyNarrow = 8, kWide = 16, kLeastOuts = 2;
-  constexpr std::int64_t kVeryFewIns = 3, kLeastIns = 8, kSomeIns = 12;
+  constexpr std::int64_t kLeastIns = 8, kSomeIns = 12;
   constexpr std::int64_t kSomeWeights = 4, kManyWeights = 1600, kManyOfWide = 3000;  // an output
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (!kWidePaths || outputs == 0 || taps == 1 || outs < kLeastOuts) return false;
-  // Three channels are too few for the direct path to take them together, four to seven are not.
-  if (ins < kLeastIns && ins != kVeryFewIns) return false;
+  if (!kWidePaths || outputs == 0 || taps == 1 || outs < kLeastOuts || ins < kLeastIns) return false;
   const auto weights_an_output = [&](std::int64_t least) { return ins * outs * taps >= least * outputs; };
   if (width <= kNarrow && weights_an_output(kSomeWeights)) return true;
   if (width <= kHardlyNarrow && taps <= product(shape.step) && ins >= kSomeIns) return true;

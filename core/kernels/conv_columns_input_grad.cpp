@@ -1,6 +1,5 @@
 #include <evenkeel/core/kernels/conv_cells.h>
 #include <evenkeel/core/kernels/conv_columns.h>
-#include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
@@ -31,21 +30,19 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 }  // namespace
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewIns = 8, kSomeOuts = 16, kManyOuts = 32, kFewCells = 64, kMostSums = 1 << 21;
+  constexpr std::int64_t kLeastOuts = 8, kMostSums = 1 << 19;
+  // What adding a product to its cell costs, in products; and what this path is slower by.
+  constexpr double kAddCost = 64, kSlower = 1.4;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t an_image = product(as_volume(g.rank, g.out, 1)), outputs = g.batch * an_image;
-  if (!kWidePaths || outputs == 0 || outs < kSomeOuts) return false;
-  if (an_image * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
+  const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
+  if (!kWidePaths || g.batch * outputs == 0 || outs < kLeastOuts) return false;
+  if (outputs * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
   Sizes3 phase{};
   for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
-  // What a turned convolution sums, so many cells of each phase, over what this one does.
-  const double waste = static_cast<double>(g.batch * product(phase)) / static_cast<double>(outputs);
-  if (waste < 1) return false;
-  if (ins < kFewIns) return outs >= kManyOuts && phase[2] <= (waste >= 1.75 ? 10 : 5);
-  if (outs < kManyOuts) return waste >= 3;
-  return waste >= (conv_winograd_pays(g) ? 2.75 : 1.75) ||
-         (product(stride) > 1 && (phase[2] <= 3 || g.batch * product(phase) <= kFewCells));
+  // A turned convolution sums over as many cells of each phase, with whole vectors of a row.
+  const double turned = static_cast<double>(phase[0] * phase[1] * ceil_div(phase[2], S::kLanes) * S::kLanes);
+  return turned >= kSlower * (1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(outputs);
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {

@@ -24,6 +24,19 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 
 }  // namespace
 
+double Correlation::rows_read() const {
+  double share = 1;
+  for (int axis = 0; axis < 2; ++axis) {
+    const auto axis_taps = static_cast<std::int64_t>(at[axis].size());
+    std::int64_t read = 0;
+    for (std::int64_t q = 0; q < out[axis]; ++q)
+      for (std::int64_t tap = 0; tap < axis_taps; ++tap) read += reads(axis, q, tap) ? 1 : 0;
+    share *=
+        static_cast<double>(read) / static_cast<double>(std::max<std::int64_t>(out[axis] * axis_taps, 1));
+  }
+  return share;
+}
+
 Correlation forward_correlation(const ConvGeometry& g) {
   Correlation c{as_volume(g.rank, g.in, 1), as_volume(g.rank, g.out, 1), as_volume(g.rank, g.stride, 1), {}};
   const Sizes3 kernel = as_volume(g.rank, g.kernel, 1);

@@ -26,6 +26,8 @@ struct Correlation {
     const std::int64_t cell = q * step[axis] + at[axis][static_cast<std::size_t>(tap)];
     return cell >= 0 && cell < source[axis];
   }
+  /// Share of all rows of outputs and rows of taps whose cells lie in the source.
+  double rows_read() const;
 };
 
 /// x -> y of `g`.
