@@ -31,8 +31,10 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kLeastOuts = 8, kMostSums = 1 << 19;
-  // What adding a product to its cell costs, in products; and what this path is slower by.
-  constexpr double kAddCost = 64, kSlower = 1.4;
+  // What adding a product to its cell costs, in products; and what this path is slower by, where strides
+  // leave the other paths narrow rows or few channels, and elsewhere.
+  constexpr double kAddCost = 64, kSlower = 1.4, kMuchSlower = 2.8;
+  constexpr std::int64_t kManyIns = 32, kWide = 7;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
@@ -42,7 +44,9 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
   // A turned convolution sums over as many cells of each phase, with whole vectors of a row.
   const double turned = static_cast<double>(phase[0] * phase[1] * ceil_div(phase[2], S::kLanes) * S::kLanes);
-  return turned >= kSlower * (1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(outputs);
+  const bool good_elsewhere = product(stride) == 1 || (ins >= kManyIns && phase[2] >= kWide);
+  const double slower = good_elsewhere ? kMuchSlower : kSlower;
+  return turned >= slower * (1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(outputs);
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
