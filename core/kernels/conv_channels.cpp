@@ -30,9 +30,7 @@ class Runner {
       : p_(pass),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         vectors_(ceil_div(pass.rows, kLanes)),
-        block_channels_(
-            ceil_div(pass.channels,
-                     ceil_div(pass.channels, std::max<std::int64_t>(kSumLength / pass.most_taps(), 1)))),
+        block_channels_(ceil_div(pass.channels, ceil_div(pass.channels, pass.channels_of_sum(kSumLength)))),
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),

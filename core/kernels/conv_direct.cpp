@@ -24,7 +24,7 @@ class Runner {
   explicit Runner(const ConvPass<T>& pass)
       : p_(pass),
         blocks_(pass.rows),
-        block_channels_(even(pass.channels, std::max<std::int64_t>(kSumLength / pass.most_taps(), 1))),
+        block_channels_(even(pass.channels, pass.channels_of_sum(kSumLength))),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         scratch_(pass.phases.size() > 1),
         plan_(pass.shape, pass.images, positions(),
