@@ -195,21 +195,25 @@ void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stri
 
 template <class T, class Row>
 void TilePlan::fill_slot(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
-                         std::int64_t base_h, const Row& row, T* to) const {
+                         std::int64_t base_h, const Row& shared_row, T* to) const {
+  // Copies that no store into the tile can change, for all that the compiler knows.
+  const Row row = shared_row;
+  const Sizes3 size = source_;
+  const std::int64_t plane = size[1] * size[2], next = size[0] * plane, pitch = extent_[2];
   const std::int64_t low_d = t.begin[0] * step_[0] + base_d, low_h = t.begin[1] * step_[1] + base_h;
+  const std::int64_t skip = axes_[1].skip, high_h = low_h + axes_[1].stored(t.count[1]) * skip;
   // In the order of their places: a copy may write beyond the row's end.
   for (std::int64_t image = 0; image < t.images; ++image)
     for (std::int64_t d = 0; d < axes_[0].stored(t.count[0]); ++d) {
       const std::int64_t at_d = low_d + d * axes_[0].skip;
-      const T* area = source + (t.image + image) * image_stride + at_d * source_[1] * source_[2];
+      const T* area = source + (t.image + image) * image_stride + at_d * plane;
+      const bool inside = at_d >= 0 && at_d < size[0];
       T* row_to = to + stored_row(image, d, 0);
-      for (std::int64_t h = 0; h < axes_[1].stored(t.count[1]); ++h, row_to += extent_[2]) {
-        const std::int64_t at_h = low_h + h * axes_[1].skip;
-        if (at_d >= 0 && at_d < source_[0] && at_h >= 0 && at_h < source_[1])
-          row.copy(area + at_h * source_[2], product(source_), row_to);
+      for (std::int64_t h = low_h; h < high_h; h += skip, row_to += pitch)
+        if (inside && h >= 0 && h < size[1])
+          row.copy(area + h * size[2], next, row_to);
         else
           row.clear(row_to);
-      }
     }
 }
 
