@@ -97,13 +97,15 @@ bool conv_columns_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 9, kMostUses = 8;
   constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
   constexpr std::int64_t kManyWeights = 40000;  // an output
-  constexpr double kLeastRead = 0.4;            // where conv_channels leaves out the rows that read padding
+  constexpr double kLeastRead = 0.4;
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
       pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
   if (!kWidePaths || !one_phase || taps == 1) return false;
-  if (conv_channels_pay(pass) && pass.shape.rows_read() < kLeastRead) return false;
+  // Vectors of channels leave out rows that read padding, and keep strides, of cells that are read often.
+  const bool often = step > 1 && taps >= kMostUses * step;
+  if (conv_channels_pay(pass) && (often || pass.shape.rows_read() < kLeastRead)) return false;
   if (!many_channels(pass.channels, pass.rows)) return width <= kVeryNarrow && pass.rows >= kManyRows;
   if (pass.rows * pass.channels * taps >= kManyWeights * pass.images * plane) return true;
   const bool narrow = width <= kNarrow || plane <= kSmallPlane || (width <= kHardlyNarrow && taps <= step);

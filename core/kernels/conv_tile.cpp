@@ -132,13 +132,13 @@ TilePlan::Axis TilePlan::column_axis(const Correlation& c, int axis) {
 
 TilePlan::Axis TilePlan::kept_axis(const Correlation& c, int axis) {
   Axis plan;
-  const auto [low, high] = std::minmax_element(c.at[axis].begin(), c.at[axis].end());
-  plan.base = {*low};
-  plan.reach = *high - *low;
+  const std::int64_t first = c.at[axis].front();  // taps of a convolution with strides are in order
+  plan.base = {first};
+  plan.reach = c.at[axis].back() - first;
   plan.step = c.step[axis];
   for (const std::int64_t at : c.at[axis]) {
     plan.slot.push_back(0);
-    plan.offset.push_back(at - *low);
+    plan.offset.push_back(at - first);
   }
   return plan;
 }

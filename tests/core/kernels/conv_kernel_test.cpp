@@ -208,6 +208,10 @@ const std::vector<ConvCase>& cases() {
       {1, 2, 32, 64, 1, {131}, {4}, {3}, {1}, {0}},
       {1, 1, 34, 64, 1, {1300}, {4}, {2}, {1}, {1}},
       {1, 40, 32, 33, 1, {12}, {6}, {2}, {1}, {2}},
+      // Strides that are kept, and one too large for that.
+      {1, 2, 32, 64, 1, {120}, {9}, {4}, {1}, {4}},
+      {2, 2, 16, 24, 1, {15, 22}, {3, 3}, {3, 4}, {1, 1}, {1, 1}},
+      {2, 2, 24, 64, 1, {9, 41}, {5, 7}, {2, 5}, {1, 1}, {2, 3}},
       {3, 2, 32, 36, 1, {5, 4, 13}, {3, 3, 3}, {2, 2, 1}, {1, 1, 1}, {1, 1, 1}},
       // Rank 3.
       {3, 1, 3, 6, 1, {5, 7, 9}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
@@ -267,7 +271,7 @@ std::vector<ConvGeometry> random_geometries(int count) {
     for (int axis = 0; axis < rank; ++axis) {
       c.in[axis] = 1 + static_cast<std::int64_t>(generator()) % longest;
       c.kernel[axis] = one_of({1, 1, 2, 3, 3, 5});
-      c.stride[axis] = one_of({1, 1, 2, 3});
+      c.stride[axis] = one_of({1, 1, 2, 3, 4});
       c.dilation[axis] = one_of({1, 1, 2, 3});
       c.padding[axis] = one_of({0, 1, c.dilation[axis] * (c.kernel[axis] - 1) / 2, 3});
       c.extra[axis] = one_of({0, 0, 1, -1});
