@@ -68,10 +68,10 @@ struct Exponent {
   float rest;
 };
 
-/// 2^32 e^x for -106 <= x <= 0, a normal number.
-inline float exp_lifted(float x) {
-  const Exponent e(x);
-  return e.of_rest() * std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(0x1p32f));
+/// value · 2^n, the result normal, for n + Exponent::kRound.
+inline float scaled(float value, float shifted) {
+  return std::bit_cast<float>(std::bit_cast<std::int32_t>(value) +
+                              (std::bit_cast<std::int32_t>(shifted) << 23));
 }
 
 }  // namespace detail
@@ -135,12 +135,16 @@ inline float sigmoid(float x) {
   return x < 0.0f ? e * large : large;
 }
 
-/// (1 - e^-2|x|) / (1 + e^-2|x|), by t = e^-2|x| - 1, which keeps its digits near 0.
+/// (1 - e^-2|x|) / (1 + e^-2|x|), by t = e^-2|x| - 1, which keeps its digits near 0: 2|x| = n ln 2 - 2r, and
+/// e^2r - 1 by a minimax fit.
 inline float tanh(float x) {
-  const float size = std::fabs(x);
-  const detail::Exponent e(-2.0f * (size > 9.5f ? 9.5f : size));
-  const float power = std::bit_cast<float>((e.bits << 23) + std::bit_cast<std::int32_t>(1.0f));
-  const float t = power * e.rest_minus_1() + (power - 1.0f);
+  constexpr float kFit[] = {2.0f, 1.9999999f, 1.3333235f, 0.6666752f, 0.26773056f, 0.08884806f};
+  constexpr float kHalfLn2 = 0.34657359f, kTwiceLog2e = 2.88539008f;
+  const float size = std::fabs(x) > 9.5f ? 9.5f : std::fabs(x);
+  const float shifted = detail::Exponent::kRound - size * kTwiceLog2e;
+  const float r = (detail::Exponent::kRound - shifted) * kHalfLn2 - size;
+  const float power = detail::scaled(1.0f, shifted);
+  const float t = power * (r * detail::polynomial(kFit, r)) + (power - 1.0f);
   return std::copysign(t / (t + 2.0f), x);
 }
 
@@ -162,41 +166,51 @@ inline float erf(float x) {
 
 namespace detail {
 
-/// Φ(-size) / exp(-size²/2) = t·P(t), t = 1 / (1 + size / 2.5): a Chebyshev fit of P up to 14.5, where the
-/// tail leaves the range of float.
-inline float normal_tail_ratio(float size) {
-  constexpr float kTail[] = {0.1595751047f, 0.1596462578f,  0.1329538375f, 0.0923419148f,  -0.0301418658f,
-                             0.1263134032f, -0.3829748929f, 0.3895038068f, -0.1800590307f, 0.0328414999f};
-  const float t = 1.0f / (1.0f + 0.4f * size);
-  return t * polynomial(kTail, t);
-}
+/// Φ(-size) = factor · ratio for 0 <= size <= 14.5, where the tail leaves the range of float. The factor is
+/// 2^32 exp(-size²/2), a normal number; the ratio, smooth, a fit by a quotient of polynomials.
+struct NormalTail {
+  explicit NormalTail(float size) {
+    constexpr float kHalfLog2e = 0.72134752f, kTwiceLn2High = 1.38671875f, kTwiceLn2Low = -4.2438888e-4f;
+    constexpr float kShift = Exponent::kRound + 32;
+    constexpr float kExpOfHalf[] = {
+        1.0f, 0.5f, 0.124999985f, 0.0208330378f, 0.00260425063f, 0.000261694891f, 2.16305563e-05f};
+    const float square = size * size;
+    const float shifted = kShift - square * kHalfLog2e;
+    const float n = kShift - shifted;  // size² = 2 ln 2 n - rest
+    const float rest = (n * kTwiceLn2High - square) + n * kTwiceLn2Low;
+    factor = scaled(polynomial(kExpOfHalf, rest), shifted);
 
-/// exp(-size²/2) times 2^32, which is undone last: tails that are within the range of float where
-/// exp(-size²/2) is not any more keep their digits.
-inline float normal_factor(float size) { return exp_lifted(-0.5f * size * size); }
-inline constexpr float kUnlift = 0x1p-32f;
+    constexpr float kAbove[] = {0.5f * kUnlift, 0.427291217f * kUnlift, 0.175075213f * kUnlift,
+                                0.0378809447f * kUnlift, 0.00370750456f * kUnlift};
+    constexpr float kBelow[] = {1.0f, 1.65246715f, 1.16862644f, 0.447928819f, 0.0949635643f, 0.00929312761f};
+    ratio = polynomial(kAbove, size) / polynomial(kBelow, size);
+  }
+  static constexpr float kUnlift = 0x1p-32f;
+  float factor, ratio;
+};
 
 inline float normal_size(float x) { return std::fabs(x) > 14.5f ? 14.5f : std::fabs(x); }
 
 }  // namespace detail
 
 inline float normal_cdf(float x) {
-  const float size = detail::normal_size(x);
-  const float tail = detail::normal_tail_ratio(size) * detail::normal_factor(size) * detail::kUnlift;
-  return x < 0.0f ? tail : 1.0f - tail;
+  const detail::NormalTail tail(detail::normal_size(x));
+  const float value = tail.factor * tail.ratio;
+  return x < 0.0f ? value : 1.0f - value;
 }
 
 inline float gelu(float x) {
   const float size = detail::normal_size(x);
-  const float tail = size * detail::normal_tail_ratio(size) * detail::normal_factor(size) * detail::kUnlift;
-  return (x < 0.0f ? 0.0f : x) - tail;
+  const detail::NormalTail tail(size);
+  return (x < 0.0f ? 0.0f : x) - size * tail.factor * tail.ratio;
 }
 
 inline float gelu_slope(float x) {
+  constexpr float kPeak = static_cast<float>(kNormalPeak) * detail::NormalTail::kUnlift;
   const float size = detail::normal_size(x);
-  const float ratio = detail::normal_tail_ratio(size) - size * static_cast<float>(kNormalPeak);
-  const float tail = ratio * detail::normal_factor(size) * detail::kUnlift;
-  return x < 0.0f ? tail : 1.0f - tail;
+  const detail::NormalTail tail(size);
+  const float value = (tail.ratio - size * kPeak) * tail.factor;
+  return x < 0.0f ? value : 1.0f - value;
 }
 
 }  // namespace evenkeel::kernels::vmath

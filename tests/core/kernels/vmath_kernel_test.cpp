@@ -20,12 +20,11 @@ double ulps(float got, double exact) {
 constexpr float kLeastNormalLog = -87.33f;  ///< e^x is a subnormal number below
 
 template <class F, class G>
-void check_ulps(F f, G exact, float low, float high, double bound) {
+void check_ulps(F f, G exact, float low, float high, double bound, int steps = 200000) {
   double worst = 0;
   float at = 0;
-  constexpr int kSteps = 200000;
-  for (int i = 0; i <= kSteps; ++i) {
-    const float x = low + (high - low) * (float(i) / kSteps);
+  for (int i = 0; i <= steps; ++i) {
+    const float x = low + (high - low) * (float(i) / steps);
     const double error = ulps(f(x), exact(double(x)));
     if (error > worst) worst = error, at = x;
   }
@@ -61,6 +60,24 @@ BOOST_AUTO_TEST_CASE(f32_functions_are_within_three_ulp) {
   for (const auto& [low, high] : {std::pair{0.0f, 1e-37f}, {1e-30f, 1e-3f}, {0.0f, 1.0f}})
     check_ulps([](float x) { return vmath::log1p_of_unit(x); }, [](double x) { return std::log1p(x); }, low,
                high, 2);
+}
+
+BOOST_AUTO_TEST_CASE(gelu_is_off_by_no_more_than_the_rounding_of_x_squared) {
+  const auto within = [](auto f, auto exact, float low, float high) {
+    const auto squares = double(std::max(low * low, high * high)) / 2;
+    check_ulps(f, exact, low, high, 5 + squares, 2000);
+  };
+  for (int i = -130; i < 130; ++i) {
+    const float low = 0.1f * i, high = 0.1f * (i + 1);
+    within([](float x) { return vmath::gelu(x); }, [](double x) { return vmath::gelu(x); }, low, high);
+    within([](float x) { return vmath::normal_cdf(x); }, [](double x) { return vmath::normal_cdf(x); }, low,
+           high);
+    if (i < -12 || i > -4)  // the slope has a zero between
+      within([](float x) { return vmath::gelu_slope(x); }, [](double x) { return vmath::gelu_slope(x); }, low,
+             high);
+  }
+  for (const float x : {1e-30f, -1e-30f, 1e-6f, -1e-6f})
+    BOOST_CHECK_LE(ulps(vmath::gelu(x), vmath::gelu(double(x))), 4);
 }
 
 BOOST_AUTO_TEST_CASE(special_values_are_those_of_the_library) {
