@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace evenkeel::kernels {
 
@@ -12,25 +13,46 @@ namespace evenkeel::kernels {
 /// L2.
 inline constexpr std::int64_t kElementwiseGrain = 1 << 15;
 
-/// f(i) for i in [0, n), in parallel; f must be free of dependencies between different i.
-template <class F>
-void map(std::int64_t n, F&& f) {
+/// Fetches the cache lines of kCount elements, 4 KB ahead of `data`: into the next page, where the processor
+/// does not look ahead by itself, nor does it for what is only written.
+template <int kCount, class T>
+void fetch_ahead(T* data) {
+  constexpr std::uintptr_t kAhead = 4096, kLine = 64;
+  const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(data) + kAhead;
+#pragma GCC unroll 16
+  for (std::uintptr_t line = 0; line < kCount * sizeof(T); line += kLine)
+    __builtin_prefetch(reinterpret_cast<const void*>(at + line), !std::is_const_v<T>);
+}
+
+/// f(i) for i in [0, n), in parallel; f must be free of dependencies between different i. `arrays` are those
+/// that f reads (const T*) and writes (T*) at i.
+template <class F, class... T>
+void map(std::int64_t n, F&& f, T*... arrays) {
+  constexpr int kBlock = 64;
   detail::parallel_ranges(n, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t i = begin;
+    for (; i + kBlock <= end; i += kBlock) {
+      (fetch_ahead<kBlock>(arrays + i), ...);
 #pragma GCC ivdep
-    for (std::int64_t i = begin; i < end; ++i) f(i);
+      for (int j = 0; j < kBlock; ++j) f(i + j);
+    }
+#pragma GCC ivdep
+    for (; i < end; ++i) f(i);
   });
 }
 
 /// y[i] = f(x[i]). y may be x.
 template <class T, class F>
 void unary(std::int64_t n, const T* x, T* y, F f) {
-  map(n, [=](std::int64_t i) { y[i] = f(x[i]); });
+  const auto set = [=](std::int64_t i) { y[i] = f(x[i]); };
+  map(n, set, x, y);
 }
 
 /// y[i] = f(a[i], b[i]). y may be a or b.
 template <class T, class F>
 void binary(std::int64_t n, const T* a, const T* b, T* y, F f) {
-  map(n, [=](std::int64_t i) { y[i] = f(a[i], b[i]); });
+  const auto set = [=](std::int64_t i) { y[i] = f(a[i], b[i]); };
+  map(n, set, a, b, y);
 }
 
 /// How two dense operands of shapes `a` and `b` meet in the dense shape `out` (right-aligned; an axis of 1 is

@@ -38,10 +38,12 @@ Tensor elementwise(const Tensor& x, Op op = {}) {
           const T* in = read.data<T>();
           const T* upstream = gy.data<T>();
           T* values = gx.template mutable_data<T>();
+          const auto set = [=](std::int64_t i) { values[i] = upstream[i] * op.df(in[i]); };
+          const auto accumulate = [=](std::int64_t i) { values[i] += upstream[i] * op.df(in[i]); };
           if (add == 0)
-            kernels::map(gy.numel(), [=](std::int64_t i) { values[i] = upstream[i] * op.df(in[i]); });
+            kernels::map(gy.numel(), set, in, upstream, values);
           else
-            kernels::map(gy.numel(), [=](std::int64_t i) { values[i] += upstream[i] * op.df(in[i]); });
+            kernels::map(gy.numel(), accumulate, in, upstream, values);
         });
       });
 }
