@@ -147,9 +147,8 @@ class WeightGrad {
         const auto rows = static_cast<int>(channels * (b + 1) / blocks - row);
         const std::vector<micro::WeightRun>& read = runs.of_tap(tap);
         micro::weight_block<T>(rows, wide)(static_cast<std::int64_t>(read.size()), read.data(),
-                                           cells + row * pitch + plan_.tap_offsets()[tap], pitch,
-                                           plan_.step(), gradient, sum + (row * taps_ + tap) * chunk_,
-                                           taps_ * chunk_);
+                                           cells + row * pitch + plan_.tap_offsets()[tap], pitch, gradient,
+                                           sum + (row * taps_ + tap) * chunk_, taps_ * chunk_);
       }
   }
 

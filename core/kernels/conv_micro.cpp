@@ -81,7 +81,7 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 
 template <class T, int kRows, int kVectors>
 void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
-                     std::int64_t step, const T* gradient, T* sum, std::int64_t ld) {
+                     const T* gradient, T* sum, std::int64_t ld) {
   using S = Simd<T>;
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
@@ -94,7 +94,7 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
     const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
-    for (std::int64_t p = 0; p < run[i].count * step; p += step, at += kVectors * S::kLanes) {
+    for (std::int32_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
       typename S::Vector g[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);

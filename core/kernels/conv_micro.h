@@ -117,10 +117,10 @@ struct WeightRun {
 };
 
 /// sum[r * ld + lane] += sum over the positions of all runs of tile[r * pitch + source's position] *
-/// gradient[gradient's position][lane]. The cells of a run are `step` apart.
+/// gradient[gradient's position][lane].
 template <class T>
 using WeightBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
-                             std::int64_t step, const T* gradient, T* sum, std::int64_t ld);
+                             const T* gradient, T* sum, std::int64_t ld);
 inline constexpr int kMaxWeightVectors = 3;
 /// Input channels a block takes with `vectors` vectors of output channels.
 inline int weight_rows(int vectors) {
@@ -134,7 +134,7 @@ inline std::int64_t panel(std::int64_t vectors, std::int64_t v) {
 template <class T>
 WeightBlock<T> weight_block(int rows, int vectors);
 
-/// The same where row r reads from tile[offset[r]] on.
+/// The same where row r reads from tile[offset[r]] on, cells that are `step` apart.
 template <class T>
 using TapBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
                           std::int64_t step, const T* gradient, T* sum, std::int64_t ld);

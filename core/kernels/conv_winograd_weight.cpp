@@ -127,7 +127,7 @@ class WeightGrad {
             const std::vector<micro::WeightRun>& read = runs_.of_tap(tap);
             micro::weight_block<float>(rows, wide)(
                 static_cast<std::int64_t>(read.size()), read.data(),
-                cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch, 1,
+                cells_.data() + point * g_.point_cells_ + row * pitch + g_.plan_.tap_offsets()[tap], pitch,
                 gradient, sum + (row * g_.taps_ + tap) * g_.chunk_ + v * kLanes, g_.taps_ * g_.chunk_);
           }
       }

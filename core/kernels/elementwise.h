@@ -104,6 +104,7 @@ void binary_broadcast(const BroadcastPlan& plan, const T* a, const T* b, T* y, F
   const std::int64_t length = plan.size[plan.axes - 1];
   const std::int64_t a_step = plan.a_step[plan.axes - 1];
   const std::int64_t b_step = plan.b_step[plan.axes - 1];
+  if (plan.axes == 1 && a_step == 1 && b_step == 1) return binary(length, a, b, y, f);
   const auto part = [&](const T* pa, const T* pb, T* py, std::int64_t n) {
     if (a_step == 1 && b_step == 1) {
 #pragma GCC ivdep

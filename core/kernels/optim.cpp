@@ -13,21 +13,26 @@ void sgd_step(const SgdStep& s, std::int64_t n, T* parameter, const T* gradient,
   const T decay = static_cast<T>(s.weight_decay);
   const T sign = s.maximize ? T(-1) : T(1);
   if (s.momentum == 0) {
-    map(n, [=](std::int64_t i) { parameter[i] -= lr * (sign * gradient[i] + decay * parameter[i]); });
+    const auto update = [=](std::int64_t i) {
+      parameter[i] -= lr * (sign * gradient[i] + decay * parameter[i]);
+    };
+    map(n, update, parameter, gradient);
   } else if (s.first) {
     const T factor = s.nesterov ? 1 + momentum : T(1);
-    map(n, [=](std::int64_t i) {
+    const auto update = [=](std::int64_t i) {
       buffer[i] = sign * gradient[i] + decay * parameter[i];
       parameter[i] -= lr * (factor * buffer[i]);
-    });
+    };
+    map(n, update, parameter, gradient, buffer);
   } else {
     const T of_gradient = s.nesterov ? T(1) : T(0);
     const T of_buffer = s.nesterov ? momentum : T(1);
-    map(n, [=](std::int64_t i) {
+    const auto update = [=](std::int64_t i) {
       const T g = sign * gradient[i] + decay * parameter[i];
       buffer[i] = momentum * buffer[i] + keep * g;
       parameter[i] -= lr * (of_gradient * g + of_buffer * buffer[i]);
-    });
+    };
+    map(n, update, parameter, gradient, buffer);
   }
 }
 
@@ -53,12 +58,14 @@ void adam_step(const AdamStep& s, std::int64_t n, T* parameter, const T* gradien
     parameter[i] = p - step_size * (average[i] / (std::sqrt(largest) / root_correction + eps));
   };
   if (max_square != nullptr) {
-    map(n, [=](std::int64_t i) { update(i, max_square[i]); });
+    const auto keep_largest = [=](std::int64_t i) { update(i, max_square[i]); };
+    map(n, keep_largest, parameter, gradient, average, square, max_square);
   } else {
-    map(n, [=](std::int64_t i) {
+    const auto forget_largest = [=](std::int64_t i) {
       T largest = 0;
       update(i, largest);
-    });
+    };
+    map(n, forget_largest, parameter, gradient, average, square);
   }
 }
 
