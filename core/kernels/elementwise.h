@@ -28,10 +28,10 @@ void fetch_ahead(T* data) {
 /// that f reads (const T*) and writes (T*) at i.
 template <class F, class... T>
 void map(std::int64_t n, F&& f, T*... arrays) {
-  constexpr int kBlock = 64;
+  constexpr int kBlock = 32;
   detail::parallel_ranges(n, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t i = begin;
-    for (; i + kBlock <= end; i += kBlock) {
+    for (; sizeof...(T) > 0 && i + kBlock <= end; i += kBlock) {
       (fetch_ahead<kBlock>(arrays + i), ...);
 #pragma GCC ivdep
       for (int j = 0; j < kBlock; ++j) f(i + j);
