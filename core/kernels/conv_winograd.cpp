@@ -246,7 +246,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
            static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
   const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
-  const auto lines = static_cast<double>(product(as_volume(g.rank, g.kernel, 1)) / kernel);
+  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
   const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns);
   const double transforms =
       spread / lines * (kResultCost / static_cast<double>(ins) + kCellCost / static_cast<double>(outs));
