@@ -248,8 +248,8 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
   const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
   const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns);
-  const double transforms =
-      spread / lines * (kResultCost / static_cast<double>(ins) + kCellCost / static_cast<double>(outs));
+  const double transforms = spread / static_cast<double>(lines) *
+                            (kResultCost / static_cast<double>(ins) + kCellCost / static_cast<double>(outs));
   return gain > kLeastGain && 1 - walked / gain > kLeastSaved + transforms;
 }
 
