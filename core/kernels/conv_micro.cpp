@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 
 #include <array>
+#include <type_traits>
 #include <utility>
 
 namespace evenkeel::kernels::micro {
@@ -79,9 +80,11 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
     }
 }
 
-template <class T, int kRows, int kVectors>
-void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
-                     const T* gradient, T* sum, std::int64_t ld) {
+/// sum[r] += sum over the positions of all runs of a cell of row r times the gradient's vectors.
+/// rows_at(source) has the rows of a run, whose cell(r, p) are read for p = 0, step, 2 step …
+template <class T, int kRows, int kVectors, class Step, class RowsAt>
+void add_runs(std::int64_t runs, const WeightRun* run, Step step, const T* gradient, T* sum, std::int64_t ld,
+              RowsAt rows_at) {
   using S = Simd<T>;
   typename S::Vector acc[kRows][kVectors];
 #pragma GCC unroll 16
@@ -89,19 +92,16 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) acc[r][v] = S::load(sum + r * ld + v * S::kLanes);
   for (std::int64_t i = 0; i < runs; ++i) {
-    // Every third row has a pointer; the two between are one and two pitches on.
-    const T* row[(kRows + 2) / 3];
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; r += 3) row[r / 3] = tile + run[i].source + r * pitch;
+    const auto rows = rows_at(run[i].source);
     const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
-    for (std::int32_t p = 0; p < run[i].count; ++p, at += kVectors * S::kLanes) {
+    for (std::int64_t p = 0; p < run[i].count * step; p += step, at += kVectors * S::kLanes) {
       typename S::Vector g[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] += row[r / 3][p + r % 3 * pitch] * g[v];
+        for (int v = 0; v < kVectors; ++v) acc[r][v] += rows.cell(r, p) * g[v];
     }
   }
 #pragma GCC unroll 16
@@ -111,33 +111,36 @@ void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std
 }
 
 template <class T, int kRows, int kVectors>
+void weight_block_of(std::int64_t runs, const WeightRun* run, const T* tile, std::int64_t pitch,
+                     const T* gradient, T* sum, std::int64_t ld) {
+  // Every third row has a pointer; the two between are one and two pitches on.
+  struct Rows {
+    const T* row[(kRows + 2) / 3];
+    std::int64_t pitch;
+    T cell(int r, std::int64_t p) const { return row[r / 3][p + r % 3 * pitch]; }
+  };
+  constexpr std::integral_constant<std::int64_t, 1> kStep;
+  add_runs<T, kRows, kVectors>(runs, run, kStep, gradient, sum, ld, [=](std::int64_t source) {
+    Rows rows{{}, pitch};
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r += 3) rows.row[r / 3] = tile + source + r * pitch;
+    return rows;
+  });
+}
+
+template <class T, int kRows, int kVectors>
 void tap_block_of(std::int64_t runs, const WeightRun* run, const T* tile, const std::int32_t* offset,
                   std::int64_t step, const T* gradient, T* sum, std::int64_t ld) {
-  using S = Simd<T>;
-  typename S::Vector acc[kRows][kVectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = S::load(sum + r * ld + v * S::kLanes);
-  for (std::int64_t i = 0; i < runs; ++i) {
+  struct Rows {
     const T* row[kRows];
+    T cell(int r, std::int64_t p) const { return row[r][p]; }
+  };
+  add_runs<T, kRows, kVectors>(runs, run, step, gradient, sum, ld, [=](std::int64_t source) {
+    Rows rows;
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) row[r] = tile + run[i].source + offset[r];
-    const T* at = gradient + std::int64_t{run[i].gradient} * kVectors * S::kLanes;
-    for (std::int64_t p = 0; p < run[i].count * step; p += step, at += kVectors * S::kLanes) {
-      typename S::Vector g[kVectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) g[v] = S::load(at + v * S::kLanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] += row[r][p] * g[v];
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) S::store(sum + r * ld + v * S::kLanes, acc[r][v]);
+    for (int r = 0; r < kRows; ++r) rows.row[r] = tile + source + offset[r];
+    return rows;
+  });
 }
 
 template <class T, int kRows, int kColumns>
