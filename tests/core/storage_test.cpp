@@ -8,6 +8,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -176,6 +177,26 @@ BOOST_AUTO_TEST_CASE(blocks_of_all_sizes_hold_what_was_asked_for) {
   }
   for (const Tensor& tensor : all)
     BOOST_TEST(tensor.data<std::int64_t>()[tensor.numel() - 1] == tensor.numel());
+}
+
+BOOST_AUTO_TEST_CASE(large_blocks_of_one_size_do_not_meet_in_the_same_sets_of_the_caches) {
+  constexpr std::size_t page = 4096, line = 64, least_distance = 512;
+  release_cached();
+  for (const std::int64_t size : {1 << 15, 1 << 20, 1 << 22}) {
+    std::vector<Tensor> tensors;
+    std::vector<std::size_t> starts;
+    for (int i = 0; i < 4; ++i) {
+      tensors.push_back(Tensor::zeros({size}));
+      starts.push_back(reinterpret_cast<std::uintptr_t>(tensors.back().data<float>()) % page);
+      BOOST_TEST(starts.back() % line == 0);
+    }
+    std::sort(starts.begin(), starts.end());
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      const std::size_t next = i + 1 < starts.size() ? starts[i + 1] : starts[0] + page;
+      BOOST_TEST(next - starts[i] >= least_distance);
+    }
+  }
+  release_cached();
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_may_allocate_at_once) {
