@@ -47,7 +47,8 @@ class Runner {
     pack();
     const Tile full = plan_.full();
     share_tiles(plan_.tiles(), p_.groups, blocks_.count,
-                product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_,
+                product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_ +
+                    plan_.fill_cost(p_.channels),
                 [&] { return Worker(*this); });
   }
 

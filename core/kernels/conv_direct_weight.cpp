@@ -14,11 +14,10 @@ namespace evenkeel::kernels {
 
 namespace {
 
-constexpr std::int64_t kWantedPieces = 16;
 constexpr std::int64_t kTileBytes = 300 << 10;
 constexpr std::int64_t kChunk = 128;  ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
-constexpr std::int64_t kWorthACut = 1024;  ///< positions that pay for a set of sums of their own
+constexpr std::int64_t kWorthASet = 1024;  ///< positions that pay for a set of sums of their own
 constexpr std::int64_t kFewChannels = 8;   ///< below, a block takes any taps of any channels
 
 template <class T>
@@ -37,9 +36,7 @@ class WeightGrad {
         chunks_(ceil_div(outs_, kChunk)),
         chunk_(ceil_div(ceil_div(outs_, chunks_), kLanes) * kLanes),
         block_(std::min(channels_, kChannelBlock)),
-        cuts_(std::clamp<std::int64_t>(
-            std::min(kWantedPieces / (groups_ * chunks_), batch_ * product(shape_.out) / kWorthACut), 1,
-            kWantedPieces)),
+        cuts_(sets_of_sums(groups_ * chunks_, batch_ * product(shape_.out), kWorthASet)),
         plan_(shape_, batch_, positions(), cuts_, 0,
               any_taps_ ? TilePlan::Strides::kept : TilePlan::Strides::last_apart, kLanes),
         rows_(channels_ * taps_) {
@@ -54,12 +51,23 @@ class WeightGrad {
   void run(T* gw, T beta) {
     const std::int64_t piece_size = rows_ * chunk_;
     detail::Workspace<T> sums(static_cast<std::size_t>(cuts_ * groups_ * chunks_ * piece_size));
-    detail::parallel_for(groups_ * chunks_ * cuts_, [&](std::int64_t piece) {
-      T* sum = sums.data() + piece * piece_size;
-      std::fill_n(sum, piece_size, T(0));
+    const std::int64_t pieces = groups_ * chunks_ * cuts_;
+    const std::int64_t shares = any_taps_ ? 1 : channel_shares(pieces, channels_);
+    const auto add_share = [&](std::int64_t piece, std::int64_t channel, std::int64_t channels) {
+      T* sum = sums.data() + piece * piece_size + channel * taps_ * chunk_;
+      std::fill_n(sum, channels * taps_ * chunk_, T(0));
       const std::int64_t cut = piece % cuts_;
-      add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_, sum);
-    });
+      add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_, channel,
+                channels, sum);
+    };
+    const std::int64_t work = batch_ * product(shape_.out) / cuts_ * channels_ / shares * taps_ * chunk_;
+    detail::parallel_ranges(pieces * shares, ceil_div(kProductsAPiece, std::max<std::int64_t>(work, 1)),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              for (std::int64_t i = begin; i < end; ++i) {
+                                const std::int64_t first = channels_ * (i % shares) / shares;
+                                add_share(i / shares, first, channels_ * (i % shares + 1) / shares - first);
+                              }
+                            });
     // Sums of the cuts in order, transposed to [output channel][channel, tap].
     const std::int64_t strips = ceil_div(rows_, kLanes);
     detail::parallel_ranges(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
@@ -94,7 +102,9 @@ class WeightGrad {
     return std::clamp<std::int64_t>(fits / kLanes * kLanes, 4 * kLanes, 512);
   }
 
-  void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, T* sum) const {
+  /// Adds tiles [first, last) of some of the group's channels to `sum`, [channel, tap][output channel].
+  void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, std::int64_t channel,
+                 std::int64_t all_channels, T* sum) const {
     const std::int64_t group = group_chunk / chunks_;
     const std::int64_t out = group_chunk % chunks_ * chunk_;
     const std::int64_t outs = std::min(chunk_, outs_ - out);
@@ -108,9 +118,9 @@ class WeightGrad {
       const std::int64_t positions = product(t.count) * t.images;
       transpose(t, group * outs_ + out, outs, gradient.data());
       runs.list(plan_, shape_, t, any_taps_);
-      for (std::int64_t c = 0; c < channels_; c += block_) {
-        const std::int64_t channels = std::min(block_, channels_ - c);
-        plan_.fill(t, x_ + (group * channels_ + c) * product(shape_.source),
+      for (std::int64_t c = 0; c < all_channels; c += block_) {
+        const std::int64_t channels = std::min(block_, all_channels - c);
+        plan_.fill(t, x_ + (group * channels_ + channel + c) * product(shape_.source),
                    groups_ * channels_ * product(shape_.source), channels, cells.data());
         for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
           const int wide = static_cast<int>(micro::panel(vectors, v));

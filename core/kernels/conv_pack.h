@@ -68,7 +68,7 @@ struct Weights {
 template <class T, class PackBlock>
 void pack_blocks(const Weights<T>& w, std::int64_t groups, std::int64_t channels, std::int64_t block_channels,
                  const RowBlocks& blocks, std::int64_t unit, std::int64_t rows, PackBlock&& pack_block) {
-  constexpr std::int64_t kWorthAPiece = 1 << 14, kMostTogether = 16;
+  constexpr std::int64_t kWorthAPiece = 1 << 13, kMostTogether = 16;
   constexpr std::int64_t kFar = 4096 / sizeof(T), kNearCells = (128 << 10) / sizeof(T);
   const bool far = w.row_stride == w.taps && w.channel_stride >= kFar;
   const std::int64_t line = ceil_div(blocks.rows, blocks.count) * unit * w.taps;

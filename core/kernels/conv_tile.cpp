@@ -9,6 +9,8 @@ namespace evenkeel::kernels {
 namespace {
 
 constexpr int kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
+// Of copying a row and a vector of it, in products of a vector.
+constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
 
 /// The size from `least` to `most` of the pieces that cut `length` at the least cost of all.
 template <class Cost>
@@ -90,11 +92,32 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks) {
   return std::clamp<std::int64_t>(ceil_div(kPiecesAThread * num_threads(), pieces), 1, blocks);
 }
 
+std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set) {
+  constexpr std::int64_t kMostPieces = 16, kFewPieces = 4, kCheaper = 4;
+  const std::int64_t few = std::min(kFewPieces / pieces, kCheaper * positions / worth_a_set);
+  return std::clamp<std::int64_t>(std::max(few, positions / worth_a_set), 1,
+                                  std::max<std::int64_t>(kMostPieces / pieces, 1));
+}
+
 std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes) {
   constexpr std::int64_t kLeastVectors = 2;
   const std::int64_t least = std::min(chunk, kLeastVectors * lanes);
   const std::int64_t share = ceil_div(chunk, ceil_div(num_threads(), pieces));
   return std::max(ceil_div(share, lanes) * lanes, least);
+}
+
+std::int64_t channel_shares(std::int64_t pieces, std::int64_t channels) {
+  constexpr std::int64_t kLeastChannels = 8;
+  constexpr double kBusy = 0.9;
+  const std::int64_t most = std::min<std::int64_t>(channels / kLeastChannels, num_threads());
+  const auto busy = [&](std::int64_t shares) {
+    const std::int64_t rounds = ceil_div(pieces * shares, num_threads());
+    return static_cast<double>(pieces * shares) / static_cast<double>(rounds * num_threads());
+  };
+  std::int64_t best = 1;
+  for (std::int64_t shares = 2; shares <= most && busy(best) < kBusy; ++shares)
+    if (busy(shares) > busy(best)) best = shares;
+  return best;
 }
 
 TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
@@ -145,7 +168,7 @@ TilePlan::Axis TilePlan::kept_axis(const Correlation& c, int axis) {
 
 TilePlan::TilePlan(const Correlation& c, std::int64_t images, std::int64_t positions, std::int64_t min_tiles,
                    std::int64_t uses, Strides strides, std::int64_t lanes)
-    : source_(c.source), out_(c.out), step_(c.step), all_images_(images), slack_(4 * lanes) {
+    : source_(c.source), out_(c.out), step_(c.step), all_images_(images), lanes_(lanes), slack_(4 * lanes) {
   choose_boxes(positions, min_tiles, lanes);
   choose_axes(c, uses, strides, lanes);
   place_taps(lanes);
@@ -185,8 +208,6 @@ std::int64_t TilePlan::shared_zeros(int axis) const {
 
 void TilePlan::choose_axes(const Correlation& c, std::int64_t uses, Strides strides, std::int64_t lanes) {
   constexpr std::int64_t kManyUses = 16;
-  // Of copying a row and a vector of it, in products of a vector.
-  constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
   for (int axis = 0; axis < 3; ++axis) {
     Axis shared = shared_axis(c, axis);
     Axis columns = column_axis(c, axis);
@@ -242,6 +263,15 @@ void TilePlan::place_taps(std::int64_t lanes) {
         tap_offsets_.push_back(static_cast<std::int32_t>(slot * slot_size_ + within));
       }
   channel_size_ = (ceil_div(slots(0) * slots(1) * slots(2) * slot_size_, lanes) | 1) * lanes;
+}
+
+std::int64_t TilePlan::fill_cost(std::int64_t channels) const {
+  std::int64_t rows = images_ * channels;
+  for (int axis = 0; axis < 2; ++axis)
+    rows *= static_cast<std::int64_t>(axes_[axis].base.size()) * axes_[axis].stored(box_[axis]);
+  const std::int64_t vectors =
+      static_cast<std::int64_t>(axes_[2].base.size()) * ceil_div(axes_[2].stored(box_[2]), lanes_);
+  return rows * (kRowCost + kVectorCost * vectors) * lanes_;
 }
 
 Tile TilePlan::tile(std::int64_t index) const {

@@ -57,17 +57,19 @@ std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
 /// the number of threads: rows do not depend on each other.
 std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
 
+/// Multiply-adds worth handing to another thread.
+inline constexpr std::int64_t kProductsAPiece = 1 << 19;
+
 /// Shares a pass out over the threads: tiles x groups x cuts of the `blocks` row blocks. `products`:
-/// multiply-adds of all row blocks of one tile of one group. A thread's make_worker() does work(tile, group,
-/// first, last) for row blocks [first, last).
+/// multiply-adds that all row blocks of one tile of one group are worth. A thread's make_worker() does
+/// work(tile, group, first, last) for row blocks [first, last).
 template <class MakeWorker>
 void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, std::int64_t products,
                  MakeWorker&& make_worker) {
-  constexpr std::int64_t kWorthAPiece = 1 << 19;
   const std::int64_t pieces = std::max<std::int64_t>(tiles * groups, 1);
   const std::int64_t cuts = row_cuts(pieces, blocks);
   const std::int64_t grain =
-      std::max<std::int64_t>(kWorthAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
+      std::max<std::int64_t>(kProductsAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
   detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
     auto worker = make_worker();
     for (std::int64_t i = begin; i < end; ++i) {
@@ -77,9 +79,16 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
   });
 }
 
+/// Sets of sums, added up at the end, for each of `pieces` of a gradient of the weights: as many as its
+/// `positions` of outputs pay for, `worth_a_set` each, or less where there would be fewer than a few pieces.
+/// Results depend on it, so it must not depend on the number of threads.
+std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set);
 /// Output channels of a piece of a weight gradient: `chunk`, or less where there are fewer `pieces` of that
 /// size than threads. Like row_cuts, it changes no result.
 std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes);
+/// Shares of the input channels for each of `pieces` of a gradient of the weights, so many that no thread
+/// idles for long. They change no result either; each share brings the gradient of the results in order anew.
+std::int64_t channel_shares(std::int64_t pieces, std::int64_t channels);
 
 /// How the source of a tile of outputs is laid out in scratch memory: padded with zeros, so that any tap is a
 /// view at a fixed offset. Layout: [channel][slot][image][depth][row][column]. With strides taken apart an
@@ -119,6 +128,8 @@ class TilePlan {
   std::int64_t channel_size() const { return channel_size_; }
   /// Elements that fill() and vectors that start inside the tile touch.
   std::int64_t size(std::int64_t channels) const { return channels * channel_size_ + slack_; }
+  /// What fill() of the largest tile costs, in multiply-adds.
+  std::int64_t fill_cost(std::int64_t channels) const;
   /// Offset of each tap from its channel.
   const std::vector<std::int32_t>& tap_offsets() const { return tap_offsets_; }
   /// Offset of a row of outputs within a channel.
@@ -171,7 +182,7 @@ class TilePlan {
 
   Sizes3 source_, out_, step_, box_{}, boxes_{}, extent_{}, overlap_{};
   std::array<Axis, 3> axes_;
-  std::int64_t all_images_, images_ = 1, image_groups_ = 1, channel_size_ = 0, slot_size_ = 0, slack_;
+  std::int64_t all_images_, lanes_, images_ = 1, image_groups_ = 1, channel_size_ = 0, slot_size_ = 0, slack_;
   std::vector<std::int32_t> tap_offsets_;
   bool flat_ = false;
 };

@@ -18,12 +18,11 @@ using winograd::kOutputs;
 using winograd::kPoints;
 using winograd::kTaps;
 
-constexpr std::int64_t kWantedPieces = 16;
 constexpr std::int64_t kTileBytes = 600 << 10;  ///< cells and gradients of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
 constexpr std::int64_t kChunk = 128;            ///< output channels of a piece
 constexpr std::int64_t kChannelBlock = 64;
-constexpr std::int64_t kWorthACut = 512;  ///< quadruples that pay for a set of sums of their own
+constexpr std::int64_t kWorthASet = 512;  ///< quadruples that pay for a set of sums of their own
 
 /// Sums over quadruples of outputs of transformed cells times transformed gradients, point by point; what the
 /// sums of all quadruples stand for is worked out once, at the end.
@@ -42,9 +41,7 @@ class WeightGrad {
         chunk_(ceil_div(ceil_div(outs_, ceil_div(outs_, kChunk)), kLanes) * kLanes),
         chunks_(ceil_div(outs_, chunk_)),
         block_(std::min(channels_, kChannelBlock)),
-        cuts_(std::clamp<std::int64_t>(
-            std::min(kWantedPieces / (groups_ * chunks_), g.batch * product(shape_.out) / kWorthACut), 1,
-            kWantedPieces)),
+        cuts_(sets_of_sums(groups_ * chunks_, g.batch * product(shape_.out), kWorthASet)),
         plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_)) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
@@ -56,12 +53,13 @@ class WeightGrad {
   void run(float* gw, float beta) const {
     const std::int64_t piece_size = kPoints * point_sums_;
     detail::Workspace<float> sums(static_cast<std::size_t>(cuts_ * groups_ * chunks_ * piece_size));
-    detail::parallel_for(groups_ * chunks_ * cuts_, [&](std::int64_t piece) {
-      float* sum = sums.data() + piece * piece_size;
-      std::fill_n(sum, piece_size, 0.0f);
-      const std::int64_t cut = piece % cuts_;
+    const std::int64_t pieces = groups_ * chunks_ * cuts_;
+    const std::int64_t shares = channel_shares(pieces, channels_);
+    detail::parallel_for(pieces * shares, [&](std::int64_t i) {
+      const std::int64_t piece = i / shares, share = i % shares, cut = piece % cuts_;
       Worker(*this).add_tiles(piece / cuts_, plan_.tiles() * cut / cuts_, plan_.tiles() * (cut + 1) / cuts_,
-                              sum);
+                              channels_ * share / shares, channels_ * (share + 1) / shares,
+                              sums.data() + piece * piece_size);
     });
     const std::int64_t strip = std::min(channels_, ceil_div(3 * kLanes, taps_));
     const std::int64_t strips = ceil_div(channels_, strip);
@@ -90,8 +88,12 @@ class WeightGrad {
           rows_(static_cast<std::size_t>(kPoints * kLanes * row_pitch_)),
           gradient_(static_cast<std::size_t>(kPoints * positions_ * grad.chunk_)) {}
 
-    /// Adds tiles [first, last) to `sum`, [point][channel, tap][output channel of the chunk].
-    void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, float* sum) {
+    /// Sums of tiles [first, last) for channels [begin, end): [point][channel, tap][output channel].
+    void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, std::int64_t begin,
+                   std::int64_t end, float* sum) {
+      for (std::int64_t point = 0; point < kPoints; ++point)
+        std::fill_n(sum + point * g_.point_sums_ + begin * g_.taps_ * g_.chunk_,
+                    (end - begin) * g_.taps_ * g_.chunk_, 0.0f);
       const std::int64_t group = group_chunk / g_.chunks_;
       const std::int64_t out = group_chunk % g_.chunks_ * g_.chunk_;
       const std::int64_t outs = std::min(g_.chunk_, g_.outs_ - out);
@@ -102,8 +104,8 @@ class WeightGrad {
           transform_gradient<kWidth>(t, group * g_.outs_ + out, outs);
         });
         runs_.list(g_.plan_, g_.shape_, t);
-        for (std::int64_t c = 0; c < g_.channels_; c += g_.block_) {
-          const std::int64_t channels = std::min(g_.block_, g_.channels_ - c);
+        for (std::int64_t c = begin; c < end; c += g_.block_) {
+          const std::int64_t channels = std::min(g_.block_, end - c);
           winograd::fill_tile(g_.plan_, g_.shape_, t, g_.x_ + (group * g_.channels_ + c) * plane,
                               g_.groups_ * g_.channels_ * plane, channels, g_.point_cells_, cells_.data());
           for (std::int64_t point = 0; point < kPoints; ++point)

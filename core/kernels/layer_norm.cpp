@@ -65,13 +65,14 @@ void input_gradient(std::int64_t size, const T* x, const T* gy, T mean, T rstd, 
 template <class T>
 void backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean, const T* rstd,
               const T* weight, T* gx, T gx_beta, T* gweight, T* gbias, T parameter_beta) {
-  constexpr std::int64_t kRows = 64;
-  const std::int64_t pieces = ceil_div(rows, kRows);
+  constexpr std::int64_t kLeastRows = 8, kMostRows = 64;
+  const std::int64_t some = std::clamp(rows_a_piece(size), kLeastRows, kMostRows);
+  const std::int64_t pieces = ceil_div(rows, some);
   detail::Workspace<T> weights(gweight != nullptr ? static_cast<std::size_t>(pieces * size) : 0);
   detail::Workspace<T> biases(gbias != nullptr ? static_cast<std::size_t>(pieces * size) : 0);
-  detail::parallel_ranges(rows, kRows, [&](std::int64_t begin, std::int64_t end) {
-    T* of_weight = weights.data() + begin / kRows * size;
-    T* of_bias = biases.data() + begin / kRows * size;
+  detail::parallel_ranges(rows, some, [&](std::int64_t begin, std::int64_t end) {
+    T* of_weight = weights.data() + begin / some * size;
+    T* of_bias = biases.data() + begin / some * size;
     if (gweight != nullptr) std::fill_n(of_weight, size, T(0));
     if (gbias != nullptr) std::fill_n(of_bias, size, T(0));
     for (std::int64_t row = begin; row < end; ++row) {

@@ -47,11 +47,20 @@ void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
   const std::int64_t rows = g.batch * g.channels;
   detail::Workspace<Moments> partial(static_cast<std::size_t>(rows));
   each_row(g, [&](std::int64_t row) { partial.data()[row] = moments_of(x + row * g.size, g.size); });
+  // Rows are equally long: what varies within them, and their means about their own mean.
+  const auto of_row = 1 / static_cast<double>(std::max<std::int64_t>(g.size, 1));
+  const auto of_statistic = 1 / static_cast<double>(std::max<std::int64_t>(g.rows(), 1));
   for (std::int64_t s = 0; s < g.statistics(); ++s) {
-    Moments all;
-    rows_of_statistic(g, s, [&](std::int64_t row) { all.add(partial.data()[row]); });
-    mean[s] = static_cast<T>(all.mean);
-    variance[s] = static_cast<T>(all.variance());
+    double sum = 0, within = 0, between = 0;
+    rows_of_statistic(g, s, [&](std::int64_t row) { sum += partial.data()[row].mean; });
+    const double center = sum * of_statistic;
+    rows_of_statistic(g, s, [&](std::int64_t row) {
+      const double off = partial.data()[row].mean - center;
+      within += partial.data()[row].deviation;
+      between += off * off;
+    });
+    mean[s] = static_cast<T>(center);
+    variance[s] = static_cast<T>((within * of_row + between) * of_statistic);
   }
 }
 

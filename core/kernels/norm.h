@@ -16,8 +16,9 @@ struct NormGeometry {
 
   /// Number of statistics: entries of mean, variance and rstd.
   std::int64_t statistics() const { return groups == 0 ? channels : batch * groups; }
-  /// Elements that one statistic is taken over.
-  std::int64_t elements() const { return groups == 0 ? batch * size : channels / groups * size; }
+  /// Rows of `size` elements, and elements, that one statistic is taken over.
+  std::int64_t rows() const { return groups == 0 ? batch : channels / groups; }
+  std::int64_t elements() const { return rows() * size; }
 };
 
 /// Mean and biased variance of each statistic, in one stable pass over x.
