@@ -87,7 +87,7 @@ std::int64_t least_tiles(std::int64_t weights, std::int64_t cells) {
 }
 
 std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks) {
-  constexpr std::int64_t kPiecesAThread = 2;
+  constexpr std::int64_t kPiecesAThread = 3;
   if (num_threads() == 1) return 1;
   return std::clamp<std::int64_t>(ceil_div(kPiecesAThread * num_threads(), pieces), 1, blocks);
 }

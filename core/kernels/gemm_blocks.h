@@ -111,10 +111,13 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
 template <class Columns>
 void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& columns) {
   constexpr std::int64_t kMostTogether = 8;       // strips that fit the L2 cache
+  constexpr std::int64_t kLeastRounds = 4;        // since processors are not equally fast
   constexpr std::int64_t kWorthAPiece = 1 << 19;  // multiply-adds
   const std::int64_t strips = ceil_div(count, kStripWidth), blocks = rows.blocks().count;
   const std::int64_t strip_size = rows.most_steps() * kStripWidth;
-  const std::int64_t rounds = ceil_div(strips, num_threads() * kMostTogether);
+  const std::int64_t rounds =
+      std::max(ceil_div(strips, num_threads() * kMostTogether),
+               num_threads() == 1 ? 1 : std::min(kLeastRounds, strips / num_threads()));
   const std::int64_t together = ceil_div(strips, num_threads() * rounds);
   const std::int64_t pieces = ceil_div(strips, together);
   const std::int64_t cuts = std::min(ceil_div(num_threads(), pieces), blocks);
