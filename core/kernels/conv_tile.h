@@ -61,13 +61,16 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
 inline constexpr std::int64_t kProductsAPiece = 1 << 19;
 
 /// Shares a pass out over the threads: tiles x groups x cuts of the `blocks` row blocks. `products`:
-/// multiply-adds that all row blocks of one tile of one group are worth. A thread's make_worker() does
-/// work(tile, group, first, last) for row blocks [first, last).
+/// multiply-adds that all row blocks of one tile of one group are worth. least_cuts: cuts that are made in
+/// any case, and then no more than keep all threads busy. A thread's make_worker() does work(tile, group,
+/// first, last) for row blocks [first, last).
 template <class MakeWorker>
 void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, std::int64_t products,
-                 MakeWorker&& make_worker) {
+                 MakeWorker&& make_worker, std::int64_t least_cuts = 1) {
   const std::int64_t pieces = std::max<std::int64_t>(tiles * groups, 1);
-  const std::int64_t cuts = row_cuts(pieces, blocks);
+  const std::int64_t cuts = least_cuts > 1
+                                ? std::min(ceil_div(least_cuts, num_threads()) * num_threads(), blocks)
+                                : row_cuts(pieces, blocks);
   const std::int64_t grain =
       std::max<std::int64_t>(kProductsAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
   detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -22,6 +22,9 @@ using winograd::kTaps;
 constexpr std::int64_t kSumLength = 128;        ///< products added before a block goes back to memory
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
+constexpr std::int64_t kSumsBytes = 800 << 10;  ///< sums of row blocks that are gone on with
+constexpr std::int64_t kFewPositions = 128;     ///< that do not read transformed weights twice
+constexpr std::int64_t kFarBytes = 2 << 20;     ///< of transformed weights that leave the L2 cache
 
 /// A pass whose shape has outputs of the last axis in quadruples and its taps in pieces of three.
 struct Pass : ConvPass<float> {
@@ -40,29 +43,36 @@ class Runner {
       : p_(pass),
         blocks_(pass.rows),
         taps_(pass.shape.taps()),
+        point_weights_(p_.groups * p_.rows * p_.channels * taps_),
+        in_passing_(kPoints * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
+                    pass.images * product(pass.shape.out) <= kFewPositions),
         block_channels_(
             ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
         plan_(pass.shape, pass.images, positions(),
-              least_tiles(pass.rows * pass.channels * taps_ * kPoints,
-                          pass.images * pass.channels * product(pass.shape.source) * kPoints / kOutputs),
+              in_passing_ ? 1
+                          : least_tiles(pass.rows * pass.channels * taps_ * kPoints,
+                                        pass.images * pass.channels * product(pass.shape.source) * kPoints /
+                                            kOutputs),
               pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
-        point_weights_(p_.groups * p_.rows * p_.channels * taps_),
-        packed_(static_cast<std::size_t>(kPoints * point_weights_)) {
+        packed_(static_cast<std::size_t>(in_passing_ ? 0 : kPoints * point_weights_)) {
     for (std::int64_t c = 0; c < block_channels_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
         offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
   }
 
   void run() {
-    pack();
-    share_tiles(plan_.tiles(), p_.groups, blocks_.count,
-                kPoints * plan_.walk(plan_.full()) * p_.channels * taps_ * p_.rows,
-                [&] { return Worker(*this); });
+    if (!in_passing_) pack();
+    const std::int64_t lanes = kPoints * plan_.walk(plan_.full());
+    share_tiles(
+        plan_.tiles(), p_.groups, blocks_.count, lanes * p_.channels * taps_ * p_.rows,
+        [&] { return Worker(*this); },
+        in_passing_ ? ceil_div(lanes * p_.rows * static_cast<std::int64_t>(sizeof(float)), kSumsBytes) : 1);
   }
 
  private:
   std::int64_t positions() const {
+    if (in_passing_) return kPositions;
     const std::int64_t pieces = static_cast<std::int64_t>(p_.shape.at[2].size());
     const std::int64_t fits = kTileBytes / (kPoints * static_cast<std::int64_t>(sizeof(float))) /
                               (block_channels_ * pieces + p_.rows);
@@ -72,20 +82,22 @@ class Runner {
   /// Transformed weights in the order the blocks read them:
   /// [point][group][channel block][row block][channel, tap][row].
   void pack() {
-    const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
     const micro::Weights<float> weights{p_.w, p_.group_stride, p_.row_stride, p_.channel_stride,
-                                        lines * p_.kernel};
+                                        weights_a_channel()};
     micro::pack_blocks(weights, p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows,
-                       [&](auto&&... args) { pack_block(args...); });
+                       [&](std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
+                           const float* from, micro::RowLanes<float>& lanes) {
+                         pack_block(block, channels, from, lanes,
+                                    packed(0, group, first, blocks_.begin(block), channels), point_weights_);
+                       });
   }
 
-  void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  const float* from, micro::RowLanes<float>& lanes) {
+  /// Points of the transformed weights are `pitch` apart.
+  void pack_block(std::int64_t block, std::int64_t channels, const float* from, micro::RowLanes<float>& lanes,
+                  float* to, std::int64_t pitch) const {
     using S = Simd<float>;
-    const std::int64_t row = blocks_.begin(block);
-    const std::int64_t height = blocks_.begin(block + 1) - row;
+    const std::int64_t height = blocks_.begin(block + 1) - blocks_.begin(block);
     const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
-    float* to = packed(0, group, first, row, channels);
     lanes.each_channel(from, height, channels, [&](std::int64_t, const float* weights) {
       for (std::int64_t line = 0; line < lines; ++line)
         for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
@@ -97,9 +109,17 @@ class Runner {
             };
             const auto values = winograd::transform_kernel(weight(tap), weight(tap + 1), weight(tap + 2));
             for (std::int64_t point = 0; point < kPoints; ++point)
-              S::store_some(to + point * point_weights_ + r, values[point], height - r);
+              S::store_some(to + point * pitch + r, values[point], height - r);
           }
     });
+  }
+
+  /// Distance of the points of a block's weights where they are transformed in passing.
+  std::int64_t own_pitch() const {
+    return (blocks_.rows / blocks_.count + 1) * block_channels_ * taps_ + kLanes;
+  }
+  std::int64_t weights_a_channel() const {
+    return taps_ / static_cast<std::int64_t>(p_.shape.at[2].size()) * p_.kernel;
   }
 
   float* packed(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,
@@ -116,7 +136,9 @@ class Runner {
           p_(runner.p_),
           sums_ld_((ceil_div(r_.plan_.walk(r_.plan_.full()), kLanes) | 1) * kLanes),
           cells_(static_cast<std::size_t>(kPoints * r_.point_cells_)),
-          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_ + kLanes)) {}
+          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_ + kLanes)),
+          weights_(static_cast<std::size_t>(r_.in_passing_ ? kPoints * r_.own_pitch() : 0)),
+          row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -126,8 +148,12 @@ class Runner {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
         winograd::fill_tile(r_.plan_, p_.shape, t, p_.source + (group * p_.channels + c) * plane,
                             p_.groups * p_.channels * plane, channels, r_.point_cells_, cells_.data());
-        for (std::int64_t point = 0; point < kPoints; ++point)
-          multiply(t, point, group, c, channels, first, last);
+        if (r_.in_passing_)
+          multiply_in_passing(t, group, c, channels, first, last);
+        else
+          for (std::int64_t point = 0; point < kPoints; ++point)
+            multiply(t, point, c, channels, first, last,
+                     [&](std::int64_t row) { return r_.packed(point, group, c, row, channels); });
       }
       winograd::for_turns(p_.shape.turns, [&]<int kWidth>() {
         deliver<kWidth>(t, group, r_.blocks_.begin(first), r_.blocks_.begin(last));
@@ -135,8 +161,22 @@ class Runner {
     }
 
    private:
-    void multiply(const Tile& t, std::int64_t point, std::int64_t group, std::int64_t c,
-                  std::int64_t channels, std::int64_t first, std::int64_t last) {
+    /// Transforms the weights of a block of rows just before they are read.
+    void multiply_in_passing(const Tile& t, std::int64_t group, std::int64_t c, std::int64_t channels,
+                             std::int64_t first, std::int64_t last) {
+      const float* w = p_.w + group * p_.group_stride + c * p_.channel_stride;
+      for (std::int64_t block = first; block < last; ++block) {
+        r_.pack_block(block, channels, w + r_.blocks_.begin(block) * p_.row_stride, row_lanes_,
+                      weights_.data(), r_.own_pitch());
+        for (std::int64_t point = 0; point < kPoints; ++point)
+          multiply(t, point, c, channels, block, block + 1,
+                   [&](std::int64_t) { return weights_.data() + point * r_.own_pitch(); });
+      }
+    }
+
+    template <class WeightsOf>
+    void multiply(const Tile& t, std::int64_t point, std::int64_t c, std::int64_t channels,
+                  std::int64_t first, std::int64_t last, WeightsOf weights_of) {
       const std::int64_t vectors = ceil_div(r_.plan_.walk(t), kLanes);
       const float* cells = cells_.data() + point * r_.point_cells_;
       float* sums = sums_.data() + point * p_.rows * sums_ld_;
@@ -149,7 +189,7 @@ class Runner {
         for (std::int64_t block = first; block < last; ++block) {
           const std::int64_t row = r_.blocks_.begin(block);
           const auto height = static_cast<int>(r_.blocks_.begin(block + 1) - row);
-          const float* weights = r_.packed(point, group, c, row, channels);
+          const float* weights = weights_of(row);
           for (std::int64_t j = v; j < end; j += kAtOnce) {
             const auto wide = static_cast<int>(std::min(kAtOnce, end - j));
             micro::Lanes lanes[kAtOnce];
@@ -181,14 +221,17 @@ class Runner {
     Runner& r_;
     const Pass& p_;
     std::int64_t sums_ld_;
-    mutable detail::Workspace<float> cells_, sums_;
+    mutable detail::Workspace<float> cells_, sums_, weights_;
+    micro::RowLanes<float> row_lanes_;
   };
 
   const Pass& p_;
   micro::RowBlocks blocks_;
-  std::int64_t taps_, block_channels_;
+  std::int64_t taps_, point_weights_;
+  bool in_passing_;  ///< weights are transformed by whoever reads them: as many as the cells of one tile
+  std::int64_t block_channels_;
   TilePlan plan_;
-  std::int64_t point_cells_, point_weights_;
+  std::int64_t point_cells_;
   detail::Workspace<float> packed_;
   std::vector<std::int32_t> offsets_;
 };

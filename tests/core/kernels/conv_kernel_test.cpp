@@ -118,8 +118,12 @@ const std::vector<ConvCase>& cases() {
       {2, 1, 33, 16, 1, {5, 160}, {1, 3}, {1, 1}, {1, 1}, {0, 1}, {0, 2}},
       {2, 1, 16, 16, 1, {30, 60}, {3, 3}, {1, 1}, {1, 1}, {0, -1}},
       {3, 2, 16, 16, 1, {5, 7, 14}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
-      // The same for dilated rows, whose sequences take turns: elements of two lanes and more, vectors of
-      // neighbours, ends in the middle of a turn, paddings that are no multiples, rows of several tiles.
+      // Weights transformed in passing: more than stay in a cache, for the cells of one tile.
+      {1, 20, 592, 596, 4, {20}, {3}, {1}, {1}, {1}},
+      {1, 1, 310, 320, 2, {395}, {5}, {1}, {1}, {2}},
+      // Transformed rows that are dilated, whose sequences take turns: elements of two lanes and more,
+      // vectors
+      // of neighbours, ends in the middle of a turn, paddings that are no multiples, rows of several tiles.
       {1, 3, 16, 18, 1, {203}, {3}, {1}, {2}, {2}},
       {1, 2, 86, 87, 1, {203}, {3}, {1}, {3}, {5}},
       {1, 2, 17, 20, 1, {150}, {5}, {1}, {4}, {7}},
@@ -152,8 +156,7 @@ const std::vector<ConvCase>& cases() {
       {3, 2, 5, 9, 1, {6, 5, 4}, {1, 1, 3}, {1, 1, 1}, {1, 1, 1}, {0, 0, 1}},
       {3, 2, 5, 9, 1, {6, 5, 4}, {2, 3, 1}, {1, 1, 1}, {1, 2, 1}, {0, 1, 0}},
       // Pointwise as one product: strips of cells that lie in one image and in many, rests of every size,
-      // sums
-      // in one part and in several, planes of one cell.
+      // sums in one part and in several, planes of one cell.
       {1, 40, 64, 70, 1, {1}, {1}, {1}, {1}, {0}},
       {1, 50, 64, 66, 1, {3}, {1}, {1}, {1}, {0}},
       {2, 5, 64, 80, 1, {7, 7}, {1, 1}, {1, 1}, {1, 1}, {0, 0}},
@@ -170,8 +173,8 @@ const std::vector<ConvCase>& cases() {
       {3, 2, 64, 128, 1, {6, 5, 9}, {1, 1, 1}, {2, 1, 2}, {1, 1, 1}, {0, 0, 0}},
       {3, 2, 64, 65, 1, {3, 4, 5}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
       // Narrow outputs by gathered columns: few outputs of a wide input, large strides and dilations, cells
-      // that
-      // no output reads, weights turned and not, sums in several parts, groups, images in several chunks.
+      // that no output reads, weights turned and not, sums in several parts, groups, images in several
+      // chunks.
       {2, 3, 20, 40, 1, {8, 8}, {3, 3}, {4, 4}, {1, 1}, {1, 1}},
       {2, 70, 24, 33, 1, {6, 5}, {3, 2}, {2, 2}, {1, 2}, {1, 0}},
       {2, 1, 40, 64, 1, {16, 16}, {7, 7}, {4, 4}, {1, 1}, {3, 3}},
