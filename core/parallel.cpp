@@ -18,7 +18,9 @@ namespace evenkeel {
 namespace {
 
 constexpr int kMaxThreads = 256;
-constexpr int kSpins = 300;              ///< looks for a new job, some 15 µs, before a worker goes to sleep
+/// Looks for a new job before a worker goes to sleep: some 100 µs, more than the steps between two layers
+/// take; fewer where threads share processors.
+constexpr int kSpins = 2000, kCrowdedSpins = 300;
 constexpr unsigned kFlushBits = 0x8040;  ///< flush to zero, denormals are zero
 
 thread_local bool inside_piece = false;
@@ -49,7 +51,7 @@ class Pool {
     generation_.notify_all();
     work();
     ++generation_;
-    for (int spins = 0; inside_ != 0; ++spins) spins < kSpins ? _mm_pause() : std::this_thread::yield();
+    for (int spins = 0; inside_ != 0; ++spins) spins < spins_ ? _mm_pause() : std::this_thread::yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     return true;
   }
@@ -68,6 +70,7 @@ class Pool {
     stopping_ = false;
     callers_cpu_ = -1;
     sched_getaffinity(0, sizeof allowed_, &allowed_);
+    spins_ = CPU_COUNT(&allowed_) > workers ? kSpins : kCrowdedSpins;
     const int seen = generation_;
     for (int i = 0; i < workers; ++i) workers_.emplace_back([this, seen] { serve(seen); });
   }
@@ -93,7 +96,7 @@ class Pool {
 
   void serve(int seen) {
     for (;;) {
-      for (int spins = 0; generation_ == seen && spins < kSpins; ++spins) _mm_pause();
+      for (int spins = 0; generation_ == seen && spins < spins_; ++spins) _mm_pause();
       generation_.wait(seen);
       seen = generation_;
       if (stopping_) return;
@@ -130,6 +133,7 @@ class Pool {
   void* context_ = nullptr;
   unsigned control_ = 0;  ///< the caller's floating-point control: every piece rounds and flushes alike
   std::atomic<bool> stopping_{false};
+  int spins_ = kCrowdedSpins;
   int callers_cpu_ = -1;  ///< which the workers were taken off last
   std::mutex error_mutex_;
   std::exception_ptr error_;
