@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kPage = std::size_t{1} << 12, kHugePage = std::size_t{1} << 21;
-constexpr std::size_t kClasses = 4 * 64;
+constexpr std::size_t kClasses = std::size_t{4} * 64;
 constexpr std::size_t kSpare = std::size_t{32} << 20;  ///< that is cached in any case
 
 /// Four size classes an octave: waste stays under a quarter. Class c holds blocks of class_size(c) bytes.
@@ -32,6 +32,7 @@ std::size_t size_class(std::size_t bytes) {
 std::size_t class_size(std::size_t index) {
   if (index < 4) return (index + 1) * kAlignment;
   const std::size_t octave = index / 4 + 1;
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): index is below kClasses
   return (((index % 4) + 5) << (octave - 2)) * kAlignment;
 }
 

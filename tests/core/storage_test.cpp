@@ -202,6 +202,7 @@ BOOST_AUTO_TEST_CASE(large_blocks_of_one_size_do_not_meet_in_the_same_sets_of_th
 BOOST_AUTO_TEST_CASE(many_threads_may_allocate_at_once) {
   const std::size_t before = memory_stats().in_use;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([] {
       for (int k = 1; k < 2000; ++k) {

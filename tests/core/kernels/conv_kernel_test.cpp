@@ -281,7 +281,8 @@ std::vector<ConvGeometry> random_geometries(int count) {
       c.extra[axis] = one_of({0, 0, 1, -1});
     }
     bool whole = true;
-    double products = static_cast<double>(c.batch * c.in_channels * c.out_channels / groups);
+    const std::int64_t pairs = c.batch * c.in_channels * c.out_channels / groups;
+    auto products = static_cast<double>(pairs);
     const ConvGeometry g = c.geometry();
     for (int axis = 0; axis < rank; ++axis) {
       whole =
