@@ -40,8 +40,9 @@ std::size_t class_size(std::size_t index) {
 constexpr std::size_t kLarge = 16 * kPage;
 
 /// Blocks of two huge pages and more ask for such: fewer faults when they are first used, fewer TLB misses
-/// ever after. The n-th large block begins n golden sections of a page into one: arrays that a loop walks side
-/// by side would meet in the same sets of every cache if all began alike (Adam's four then take twice the time).
+/// ever after. The n-th large block begins n golden sections of a page into one: arrays that a loop walks
+/// side by side would meet in the same sets of every cache if all began alike (Adam's four then take twice
+/// the time).
 void* system_allocate(std::size_t size, std::size_t n) {
   constexpr std::size_t kLines = kPage / kAlignment, kGoldenSection = 25;
   if (size < kLarge) return std::aligned_alloc(kAlignment, size);
