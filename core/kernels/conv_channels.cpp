@@ -281,7 +281,7 @@ class Runner {
 }  // namespace
 
 bool conv_channels_pay(const ConvPass<float>& pass) {
-  constexpr double kLeastFill = 0.75, kBetterFill = 1.05, kLeastOfStrided = 0.6, kWorseFill = 0.8;
+  constexpr double kLeastFill = 0.75, kBetterFill = 1.2, kLeastOfStrided = 0.6, kWorseFill = 0.8;
   // Products of a sum that pay for the transposition: of narrow rows, of others, and where vectors of
   // positions would be filled as well.
   constexpr std::int64_t kLeastSum = 9, kLeastOfWide = 64, kLongSum = 160, kLeastSumOfStrided = 32;

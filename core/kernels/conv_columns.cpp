@@ -89,15 +89,15 @@ struct WeightColumns {
   }
 };
 
-constexpr std::int64_t kNarrow = 4;  ///< outputs of a row that are better gathered than read as vectors
+constexpr std::int64_t kNarrow = 3;  ///< outputs of a row that are better gathered than read as vectors
 
 }  // namespace
 
 bool conv_columns_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 9, kMostUses = 8;
+  constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 16, kMostUses = 5;
   constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
   constexpr std::int64_t kManyWeights = 40000;  // an output
-  constexpr double kLeastRead = 0.4;
+  constexpr double kLeastRead = 0.5;
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
@@ -141,9 +141,9 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kHardlyNarrow = 8, kWide = 16, kLeastOuts = 2;
+  constexpr std::int64_t kHardlyNarrow = 6, kLeastOuts = 2;
   constexpr std::int64_t kLeastIns = 8, kSomeIns = 12;
-  constexpr std::int64_t kSomeWeights = 4, kManyWeights = 1600, kManyOfWide = 3000;  // an output
+  constexpr std::int64_t kSomeWeights = 64, kManyWeights = 1600;  // an output
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
   const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
@@ -151,7 +151,7 @@ bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
   const auto weights_an_output = [&](std::int64_t least) { return ins * outs * taps >= least * outputs; };
   if (width <= kNarrow && weights_an_output(kSomeWeights)) return true;
   if (width <= kHardlyNarrow && taps <= product(shape.step) && ins >= kSomeIns) return true;
-  return many_channels(ins, outs) && weights_an_output(width <= kWide ? kManyWeights : kManyOfWide);
+  return many_channels(ins, outs) && weights_an_output(kManyWeights);
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {

@@ -6,6 +6,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace evenkeel::kernels {
 
@@ -30,23 +31,23 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 }  // namespace
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kLeastOuts = 8, kMostSums = 1 << 19;
-  // What adding a product to its cell costs, in products; and what this path is slower by, where strides
-  // leave the other paths narrow rows or few channels, and elsewhere.
-  constexpr double kAddCost = 64, kSlower = 1.4, kMuchSlower = 2.8;
-  constexpr std::int64_t kManyIns = 32, kWide = 7;
+  constexpr std::int64_t kMostSums = 1 << 19;
+  // What adding a product to its cell costs, in products; and how much longer a turned convolution's products
+  // take, for the root of the channels that this path's are added to.
+  constexpr double kAddCost = 64, kGain = 3.5;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
-  if (!kWidePaths || g.batch * outputs == 0 || outs < kLeastOuts) return false;
+  if (!kWidePaths || g.batch * outputs == 0 || ins * outs == 0) return false;
   if (outputs * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
-  Sizes3 phase{};
-  for (int axis = 0; axis < 3; ++axis) phase[axis] = ceil_div(in[axis], stride[axis]);
+  const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };
   // A turned convolution sums over as many cells of each phase, with whole vectors of a row.
-  const double turned = static_cast<double>(phase[0] * phase[1] * ceil_div(phase[2], S::kLanes) * S::kLanes);
-  const bool good_elsewhere = product(stride) == 1 || (ins >= kManyIns && phase[2] >= kWide);
-  const double slower = good_elsewhere ? kMuchSlower : kSlower;
-  return turned >= slower * (1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(outputs);
+  double turned = static_cast<double>(whole(ceil_div(in[2], stride[2])));
+  for (int axis = 0; axis < 2; ++axis) turned *= static_cast<double>(ceil_div(in[axis], stride[axis]));
+  const double filled = static_cast<double>(ins) / static_cast<double>(whole(ins));
+  return kGain * filled * turned >=
+         static_cast<double>(outputs) *
+             std::sqrt((1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(ins));
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {

@@ -72,24 +72,18 @@ class WeightGrad {
     const std::int64_t strips = ceil_div(rows_, kLanes);
     detail::parallel_ranges(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
                             [&](std::int64_t begin, std::int64_t end) {
-                              detail::Workspace<T> total(static_cast<std::size_t>(2 * kLanes * chunk_));
                               for (std::int64_t i = begin; i < end; ++i) {
                                 const std::int64_t row = i % strips * kLanes;
                                 const std::int64_t rows = std::min<std::int64_t>(kLanes, rows_ - row);
                                 const std::int64_t out = i / strips % chunks_ * chunk_;
-                                const T* from = sums.data() + i / strips * cuts_ * piece_size + row * chunk_;
-                                std::copy_n(from, rows * chunk_, total.data());
+                                T* sum = sums.data() + i / strips * cuts_ * piece_size + row * chunk_;
+                                T* to = gw + (i / strips / chunks_ * outs_ + out) * rows_ + row;
+                                const std::int64_t outs = std::min(chunk_, outs_ - out);
+                                fetch_weights(to, rows_, outs);
                                 for (std::int64_t cut = 1; cut < cuts_; ++cut)
                                   for (std::int64_t j = 0; j < rows * chunk_; ++j)
-                                    total.data()[j] += from[cut * piece_size + j];
-                                T* turned = total.data() + kLanes * chunk_;
-                                transpose_to_lanes(total.data(), chunk_, chunk_, static_cast<int>(rows),
-                                                   turned, kLanes);
-                                for (std::int64_t o = 0; o < std::min(chunk_, outs_ - out); ++o) {
-                                  T* to = gw + (i / strips / chunks_ * outs_ + out + o) * rows_ + row;
-                                  for (std::int64_t r = 0; r < rows; ++r)
-                                    to[r] = turned[o * kLanes + r] + (beta == T(0) ? T(0) : to[r]);
-                                }
+                                    sum[j] += sum[cut * piece_size + j];
+                                deliver_sums(sum, chunk_, rows, outs, beta, to, rows_);
                               }
                             });
   }

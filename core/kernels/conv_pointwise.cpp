@@ -93,6 +93,59 @@ void spread_planes(const ConvGeometry& g, const float* from, bool add, float* gx
                           });
 }
 
+bool at_every_cell(const ConvGeometry& g) {
+  return as_volume(g.rank, g.in, 1) == as_volume(g.rank, g.out, 1);
+}
+
+constexpr int kMaxStep = 4;  ///< strides up to which rows are thinned by vectors
+
+/// to[i] = row[i * step] for i < count, of a row of `length` cells.
+void thin_row(const float* row, std::int64_t length, std::int64_t step, std::int64_t count, float* to) {
+  const auto by_vectors = [&]<int kStep>() {
+    for (std::int64_t i = 0; i < count; i += S::kLanes) {
+      S::Vector v[kStep];
+      for (int part = 0; part < kStep; ++part)
+        v[part] = S::load_between(row, i * kStep + part * S::kLanes, 0, length);
+      S::store_some(to + i, every<float, kStep, 0>(v), count - i);
+    }
+    return true;
+  };
+  const auto one_of = [&]<int... kLess>(std::integer_sequence<int, kLess...>) {
+    return ((step == kLess + 1 && by_vectors.template operator()<kLess + 1>()) || ...);
+  };
+  if (!one_of(std::make_integer_sequence<int, kMaxStep>{}))
+    for (std::int64_t i = 0; i < count; ++i) to[i] = row[i * step];
+}
+
+/// The cells of x that are read, as dense planes; x itself where all are.
+class ReadCells {
+ public:
+  ReadCells(const ConvGeometry& g, const float* x)
+      : cells_(at_every_cell(g) ? 0
+                                : static_cast<std::size_t>(g.batch * g.in_channels *
+                                                           product(as_volume(g.rank, g.out, 1)))),
+        data_(at_every_cell(g) ? x : cells_.data()) {
+    if (at_every_cell(g)) return;
+    const Sizes3 in = as_volume(g.rank, g.in, 1), out = as_volume(g.rank, g.out, 1);
+    const Sizes3 step = as_volume(g.rank, g.stride, 1);
+    detail::parallel_ranges(g.batch * g.in_channels, ceil_div(1 << 15, product(out)),
+                            [&](std::int64_t begin, std::int64_t end) {
+                              float* to = cells_.data() + begin * product(out);
+                              for (std::int64_t i = begin; i < end; ++i)
+                                for (std::int64_t d = 0; d < out[0]; ++d)
+                                  for (std::int64_t h = 0; h < out[1]; ++h, to += out[2])
+                                    thin_row(x + ((i * in[0] + d * step[0]) * in[1] + h * step[1]) * in[2],
+                                             in[2], step[2], out[2], to);
+                            });
+  }
+
+  const float* data() const { return data_; }
+
+ private:
+  detail::Workspace<float> cells_;
+  const float* data_;
+};
+
 /// A kernel of one cell that starts where the input does.
 bool one_cell(const ConvGeometry& g) {
   for (int axis = 0; axis < g.rank; ++axis)
@@ -101,45 +154,48 @@ bool one_cell(const ConvGeometry& g) {
   return true;
 }
 
-bool at_every_cell(const ConvGeometry& g) {
-  return as_volume(g.rank, g.in, 1) == as_volume(g.rank, g.out, 1);
-}
-
-/// Enough for the packing of both operands. Images of few cells are joined by the product, and gaps between
-/// the cells cost the direct path more.
-bool many_products(const ConvGeometry& g) {
-  constexpr std::int64_t kLeastCells = 8, kSmallImage = 50;
-  constexpr std::int64_t kLeastChannels = 64, kLeastOfSmall = 20, kLeastWithGaps = 6;
+/// Enough for the packing of both operands, with `least` channels on both sides. Images of few cells are
+/// joined by the product.
+bool many_products(const ConvGeometry& g, std::int64_t least) {
+  constexpr std::int64_t kLeastCells = 8, kSmallImage = 50, kLeastOfSmall = 8;
   const std::int64_t image = product(as_volume(g.rank, g.out, 1));
-  const std::int64_t least = !at_every_cell(g) && g.rank > 1            ? kLeastWithGaps
-                             : !at_every_cell(g) || image < kSmallImage ? kLeastOfSmall
-                                                                        : kLeastChannels;
+  if (image < kSmallImage && at_every_cell(g)) least = kLeastOfSmall;
   return kWidePaths && std::min(g.in_channels, g.out_channels) / g.groups >= least &&
          g.batch * image >= kLeastCells;
 }
 
+constexpr std::int64_t kLeastChannels = 32;
+
 }  // namespace
 
 bool conv_pointwise_pays(const ConvGeometry& g) {
-  return one_cell(g) && at_every_cell(g) && many_products(g);
+  constexpr std::int64_t kLeastWithGaps = 48;
+  return one_cell(g) && many_products(g, at_every_cell(g) ? kLeastChannels : kLeastWithGaps);
 }
 
-bool conv_pointwise_input_grad_pays(const ConvGeometry& g) { return one_cell(g) && many_products(g); }
+bool conv_pointwise_input_grad_pays(const ConvGeometry& g) {
+  // The direct path weaves the zeros of a row in, and would compute those of whole rows.
+  constexpr std::int64_t kLeastWithGaps = 20, kLeastWithGapsOfPlanes = 6;
+  const std::int64_t with_gaps = g.rank > 1 ? kLeastWithGapsOfPlanes : kLeastWithGaps;
+  return one_cell(g) && many_products(g, at_every_cell(g) ? kLeastChannels : with_gaps);
+}
 
 bool conv_pointwise_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kWeightsACell = 64;
-  return conv_pointwise_pays(g) && g.in_channels / g.groups * g.out_channels / g.groups >=
-                                       kWeightsACell * g.batch * product(as_volume(g.rank, g.out, 1));
+  constexpr std::int64_t kWeightsACell = 24;
+  return one_cell(g) && many_products(g, kLeastChannels) &&
+         g.in_channels / g.groups * g.out_channels / g.groups >=
+             kWeightsACell * g.batch * product(as_volume(g.rank, g.out, 1));
 }
 
 void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                             float* y) {
   const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const ReadCells read(g, x);
   for (std::int64_t group = 0; group < g.groups; ++group) {
     const Planes results{y + group * outs * cells, g.out_channels * cells, cells, false,
                          bias == nullptr ? nullptr : bias + group * outs};
-    const CellColumns columns{results, x + group * ins * cells, g.in_channels * cells};
+    const CellColumns columns{results, read.data() + group * ins * cells, g.in_channels * cells};
     const Operand weights{w + group * outs * ins, 1, ins};
     multiply_packed(PackedRows(weights, outs, ins), g.batch * cells, columns);
   }
@@ -165,9 +221,10 @@ void conv_pointwise_weight_grad(const ConvGeometry& g, const float* x, const flo
                                 float beta) {
   const std::int64_t cells = product(as_volume(g.rank, g.out, 1));
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const ReadCells read(g, x);
   for (std::int64_t group = 0; group < g.groups; ++group) {
     const Operand left{gy + group * outs * cells, 1, cells, cells, g.out_channels * cells};
-    const Operand right{x + group * ins * cells, 1, cells, cells, g.in_channels * cells};
+    const Operand right{read.data() + group * ins * cells, 1, cells, cells, g.in_channels * cells};
     multiply_packed(PackedRows(left, outs, g.batch * cells), ins,
                     MatrixColumns{right, gw + group * outs * ins, ins, beta != 0});
   }

@@ -2,7 +2,10 @@
 
 #include <evenkeel/core/kernels/conv_micro.h>
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/kernels/transpose.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -46,5 +49,30 @@ class TapRuns {
   std::vector<std::vector<micro::WeightRun>> runs_;
   std::int64_t width_ = 1;
 };
+
+/// Fetches what deliver_sums() will write: the weights' rows lie too far apart for the processor to see it
+/// coming.
+template <class T>
+void fetch_weights(const T* to, std::int64_t pitch, std::int64_t outs) {
+  for (std::int64_t o = 0; o < outs; ++o) __builtin_prefetch(to + o * pitch, 1);
+}
+
+/// Sums of a gradient of the weights, [row][output channel] with rows `ld` apart, at most a vector of rows,
+/// to the weights, [output channel][row] with channels `pitch` apart; added to them unless beta is 0.
+template <class T>
+void deliver_sums(const T* sums, std::int64_t ld, std::int64_t rows, std::int64_t outs, T beta, T* to,
+                  std::int64_t pitch) {
+  using S = Simd<T>;
+  T turned[S::kLanes * S::kLanes];
+  for (std::int64_t first = 0; first < outs; first += S::kLanes) {
+    const std::int64_t some = std::min<std::int64_t>(S::kLanes, outs - first);
+    transpose_to_lanes(sums + first, ld, some, static_cast<int>(rows), turned, S::kLanes);
+    for (std::int64_t o = 0; o < some; ++o, to += pitch) {
+      auto value = S::load(turned + o * S::kLanes);
+      if (beta != T(0)) value += S::load_between(to, 0, 0, rows);
+      S::store_some(to, value, rows);
+    }
+  }
+}
 
 }  // namespace evenkeel::kernels

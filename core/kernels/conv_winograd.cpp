@@ -263,8 +263,8 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 
 bool conv_winograd_pays(const ConvGeometry& g) {
   constexpr std::int64_t kFewChannels = 5, kWideRow = 16;
-  constexpr std::int64_t kManyPositions = 384, kManyCells = 16000;
-  constexpr double kLeastGain = 1.4, kLeastSaved = 0.2;
+  constexpr std::int64_t kManyPositions = 200, kManyCells = 32000;
+  constexpr double kLeastGain = 1.4, kLeastSaved = 0.15;
   // Shares of the products that transforming a cell and a result back costs, for one product of each.
   constexpr double kCellCost = 4, kResultCost = 2;
   for (int axis = 0; axis < g.rank; ++axis)
@@ -297,10 +297,15 @@ bool conv_winograd_pays(const ConvGeometry& g) {
 }
 
 bool conv_winograd_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 12;
-  const std::int64_t turns = g.dilation[g.rank - 1];
-  return conv_winograd_pays(g) && std::min(g.in_channels, g.out_channels) / g.groups * turns >=
-                                      kManyChannels * winograd::lanes_a_turn(turns);
+  constexpr std::int64_t kManyChannels = 8, kMostSums = 1400;  // sums an output
+  const int last = g.rank - 1;
+  const std::int64_t turns = g.dilation[last];
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / g.kernel[last];
+  const std::int64_t sums = ins * outs * lines * ceil_div(g.kernel[last], kTaps) * kPoints;
+  return conv_winograd_pays(g) &&
+         std::min(ins, outs) * turns >= kManyChannels * winograd::lanes_a_turn(turns) &&
+         sums <= kMostSums * g.batch * product(as_volume(g.rank, g.out, 1));
 }
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,

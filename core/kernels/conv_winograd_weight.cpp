@@ -180,10 +180,9 @@ class WeightGrad {
     const std::int64_t out = group_chunk % chunks_ * chunk_;
     const std::int64_t outs = std::min(chunk_, outs_ - out);
     const std::int64_t rows = channels * lines * kernel_;
-    detail::Workspace<float> memory(static_cast<std::size_t>((kPoints + rows) * chunk_ + chunk_ * kLanes));
+    detail::Workspace<float> memory(static_cast<std::size_t>((kPoints + rows) * chunk_));
     float* total = memory.data();
     float* weights = total + kPoints * chunk_;
-    float* turned = weights + rows * chunk_;
     for (std::int64_t line = 0; line < channels * lines; ++line)
       for (std::int64_t piece = 0; piece < pieces; ++piece) {
         const float* from = sums + ((channel * lines + line) * pieces + piece) * chunk_;
@@ -197,15 +196,10 @@ class WeightGrad {
         winograd::deliver_kernel(total, chunk_, std::min(kTaps, kernel_ - piece * kTaps),
                                  weights + (line * kernel_ + piece * kTaps) * chunk_);
       }
-    for (std::int64_t row = 0; row < rows; row += kLanes) {
-      const std::int64_t some = std::min(kLanes, rows - row);
-      transpose_to_lanes(weights + row * chunk_, chunk_, outs, static_cast<int>(some), turned, kLanes);
-      for (std::int64_t o = 0; o < outs; ++o) {
-        float* to =
-            gw + ((group_chunk / chunks_ * outs_ + out + o) * channels_ + channel) * lines * kernel_ + row;
-        for (std::int64_t r = 0; r < some; ++r) to[r] = turned[o * kLanes + r] + (beta == 0 ? 0.0f : to[r]);
-      }
-    }
+    const std::int64_t pitch = channels_ * lines * kernel_;
+    float* to = gw + (group_chunk / chunks_ * outs_ + out) * pitch + channel * lines * kernel_;
+    for (std::int64_t row = 0; row < rows; row += kLanes)
+      deliver_sums(weights + row * chunk_, chunk_, std::min(kLanes, rows - row), outs, beta, to + row, pitch);
   }
 
   const float* x_;

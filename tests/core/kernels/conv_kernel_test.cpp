@@ -1,8 +1,16 @@
 #include "conv_reference.h"
 #include "kernel_support.h"
 
+#include <evenkeel/core/kernels/conv_channels.h>
+#include <evenkeel/core/kernels/conv_columns.h>
+#include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_pointwise.h>
+#include <evenkeel/core/kernels/conv_winograd.h>
+
+#include <functional>
 #include <initializer_list>
 #include <random>
+#include <utility>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -294,9 +302,86 @@ std::vector<ConvGeometry> random_geometries(int count) {
   return drawn;
 }
 
+using Path = std::pair<const char*, std::function<void(float*)>>;
+
+bool has_unit_strides(const ConvGeometry& g) {
+  return std::all_of(g.stride.begin(), g.stride.begin() + g.rank, [](auto stride) { return stride == 1; });
+}
+
+bool has_one_cell(const ConvGeometry& g) {
+  for (int axis = 0; axis < g.rank; ++axis)
+    if (g.kernel[axis] != 1 || g.padding[axis] != 0 || (g.out[axis] - 1) * g.stride[axis] >= g.in[axis])
+      return false;
+  return true;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(conv_kernel_test)
+
+/// Whatever path the rules would take, each of them is right wherever it can be taken.
+BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
+  if (!kernels::kWidePaths) BOOST_TEST_MESSAGE("paths of products of packed matrices are not in this build");
+  constexpr double kOfTransformed = 2;  // tolerance: its sums cancel a little
+  for (const ConvCase& c : cases()) {
+    const ConvGeometry g = c.geometry();
+    const Data<float> d(g);
+    std::vector<double> y_sum(d.gy.size()), x_sum(d.x.begin(), d.x.end()), w_sum(d.w.begin(), d.w.end());
+    for_each_product(g, [&](auto x, auto w, auto y) {
+      y_sum[y] += double(d.x[x]) * double(d.w[w]);
+      x_sum[x] += double(d.gy[y]) * double(d.w[w]);
+      w_sum[w] += double(d.gy[y]) * double(d.x[x]);
+    });
+    const std::int64_t cells = y_count(g) / (g.batch * g.out_channels);
+    for (std::size_t i = 0; i < y_sum.size(); ++i)
+      y_sum[i] += double(d.bias[std::int64_t(i) / cells % g.out_channels]);
+    const float *x = d.x.data(), *w = d.w.data(), *bias = d.bias.data(), *gy = d.gy.data();
+    const bool unit = has_unit_strides(g), one_cell = has_one_cell(g);
+    const auto forward = [&](float* y) { return kernels::forward_pass(g, x, w, bias, y); };
+    const auto backward = [&](float* gx) { return kernels::input_grad_pass(g, gy, w, gx, 1.0f); };
+
+    std::vector<Path> to_y{{"direct", [&](float* y) { kernels::conv_direct(forward(y)); }},
+                           {"channels", [&](float* y) { kernels::conv_by_channels(forward(y)); }}};
+    std::vector<Path> to_gx{{"direct", [&](float* gx) { kernels::conv_direct(backward(gx)); }},
+                            {"channels", [&](float* gx) { kernels::conv_by_channels(backward(gx)); }}};
+    std::vector<Path> to_gw{
+        {"direct", [&](float* gw) { kernels::conv_direct_weight_grad(g, x, gy, gw, 1.0f); }},
+        {"dot", [&](float* gw) { kernels::conv_dot_weight_grad(g, x, gy, gw, 1.0f); }}};
+    if (kernels::kWidePaths) {
+      to_y.push_back({"columns", [&](float* y) { kernels::conv_by_columns(forward(y)); }});
+      if (unit) to_gx.push_back({"columns", [&](float* gx) { kernels::conv_by_columns(backward(gx)); }});
+      to_gx.push_back(
+          {"columns to cells", [&](float* gx) { kernels::conv_columns_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back({"columns", [&](float* gw) { kernels::conv_columns_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (kernels::kWidePaths && one_cell) {
+      to_y.push_back({"pointwise", [&](float* y) { kernels::conv_pointwise_forward(g, x, w, bias, y); }});
+      to_gx.push_back(
+          {"pointwise", [&](float* gx) { kernels::conv_pointwise_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back(
+          {"pointwise", [&](float* gw) { kernels::conv_pointwise_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (unit) {
+      to_y.push_back({"winograd", [&](float* y) { kernels::conv_winograd_forward(g, x, w, bias, y); }});
+      to_gx.push_back(
+          {"winograd", [&](float* gx) { kernels::conv_winograd_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back(
+          {"winograd", [&](float* gw) { kernels::conv_winograd_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    const auto check = [&](const char* pass, const std::vector<Path>& paths, const std::vector<float>& start,
+                           const std::vector<double>& expected, double tolerance) {
+      for (const auto& [name, run] : paths)
+        BOOST_TEST_CONTEXT(pass << " by " << name << ", " << describe(g)) {
+          auto result = start;
+          run(result.data());
+          check_close(result, expected, tolerance * kTolerance<float>);
+        }
+    };
+    check("forward", to_y, garbage<float>(y_count(g)), y_sum, kOfTransformed);
+    check("gradient of the input", to_gx, d.x, x_sum, kOfTransformed);
+    check("gradient of the weights", to_gw, d.w, w_sum, 8);
+  }
+}
 
 BOOST_AUTO_TEST_CASE(random_geometries_give_the_sums_over_the_window) {
   for (const ConvGeometry& g : random_geometries(400)) {
