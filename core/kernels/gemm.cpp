@@ -1,6 +1,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/gemm.h>
+#include <evenkeel/core/kernels/gemm_dots.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
@@ -45,9 +46,12 @@ template <class T>
 void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc) {
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
+    if (!trans_a && trans_b && alpha == 1 && gemm_dots_pays(m, n, k))
+      return gemm_dots(m, n, k, a, lda, b, ldb, beta, c, ldc);
     if (alpha != 0 && gemm_packed_pays(trans_b, m, n, k))
       return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  }
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const std::int64_t longer = std::max(m, n);
   const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));

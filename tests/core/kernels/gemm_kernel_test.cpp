@@ -2,6 +2,7 @@
 
 #include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/gemm.h>
+#include <evenkeel/core/kernels/gemm_dots.h>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -40,7 +41,8 @@ std::vector<T> spread(const std::vector<T>& rows, std::int64_t width, std::int64
 const Sides kSides[] = {{1, 1, 1},     {0, 3, 4},       {3, 0, 4},     {3, 4, 0},       {7, 1, 5},
                         {1, 9, 3},     {33, 47, 19},    {300, 21, 65}, {20, 500, 130},  {301, 45, 70},
                         {45, 301, 70}, {80, 97, 401},   {57, 313, 97}, {130, 128, 400}, {130, 144, 800},
-                        {17, 130, 77}, {400, 270, 390}, {64, 64, 0},   {64, 10, 100},   {176, 24, 530}};
+                        {17, 130, 77}, {400, 270, 390}, {64, 64, 0},   {64, 10, 100},   {176, 24, 530},
+                        {5, 300, 300}, {1, 600, 900},   {2, 700, 70}};
 
 }  // namespace
 
@@ -84,6 +86,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, 
       }
 }
 
+BOOST_AUTO_TEST_CASE(dot_products_of_few_rows_are_the_product) {
+  constexpr std::int64_t kApart = 3;
+  for (const std::int64_t m : {1, 2, 3, 4, 5, 9})
+    for (const std::int64_t n : {1, 16, 17, 70})
+      for (const std::int64_t k : {0, 1, 15, 16, 100, 1024, 1030, 2100})
+        for (const float beta : {0.0f, 1.0f, 0.5f}) {
+          const auto a = noise<float>(m * k, 1), b = noise<float>(n * k, 2);
+          const auto before = beta == 0 ? garbage<float>(m * n) : noise<float>(m * n, 3);
+          const auto expected =
+              spread(reference(false, true, {m, n, k}, 1, a.data(), b.data(), beta, before), n, kApart);
+          auto c = spread(before, n, kApart);
+          const auto wide_a = spread(a, k, kApart), wide_b = spread(b, k, kApart);
+          kernels::gemm_dots(m, n, k, wide_a.data(), k + kApart, wide_b.data(), k + kApart, beta, c.data(),
+                             n + kApart);
+          BOOST_TEST_CONTEXT(m << " x " << n << " x " << k) { check_close(c, expected); }
+        }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(factors_of_zero_read_nothing, T, FloatTypes) {
   const auto nan = garbage<T>(64 * 64);
   const auto ones = std::vector<T>(64 * 64, 1);
@@ -118,15 +138,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batches_walk_or_share_their_operands, T, FloatType
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
-  for (const Sides s : {Sides{300, 310, 200}, Sides{310, 300, 200}, Sides{1000, 20, 300},
-                        Sides{20, 1000, 300}, Sides{64, 600, 300}, Sides{240, 160, 250}}) {
+  for (const Sides s :
+       {Sides{300, 310, 200}, Sides{310, 300, 200}, Sides{1000, 20, 300}, Sides{20, 1000, 300},
+        Sides{64, 600, 300}, Sides{240, 160, 250}, Sides{7, 600, 900}}) {
     const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
-    check_same_bits_at_any_thread_count([&] {
-      auto c = garbage<T>(s.m * s.n);
-      kernels::gemm_parallel<T>(false, false, s.m, s.n, s.k, 1, a.data(), s.k, b.data(), s.n, 0, c.data(),
-                                s.n);
-      return c;
-    });
+    for (const bool tb : {false, true})
+      check_same_bits_at_any_thread_count([&] {
+        auto c = garbage<T>(s.m * s.n);
+        kernels::gemm_parallel<T>(false, tb, s.m, s.n, s.k, 1, a.data(), s.k, b.data(), tb ? s.k : s.n, 0,
+                                  c.data(), s.n);
+        return c;
+      });
   }
 }
 

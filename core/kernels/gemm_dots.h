@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+namespace evenkeel::kernels {
+
+/// Whether so few rows of a meet b that packing b would cost more than the products.
+bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k);
+
+/// c = a * bᵀ + beta * c in f32, a is m x k, b is n x k: dot products of rows as they lie in memory, nothing
+/// is packed. The order of a sum depends on k alone.
+void gemm_dots(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
+               const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
+
+}  // namespace evenkeel::kernels
