@@ -7,6 +7,7 @@ namespace {
 
 using S = Simd<float>;
 constexpr std::int64_t kSumLength = 512;        ///< steps of a part of a sum
+constexpr std::int64_t kFewColumns = 256;       ///< too few to pay for packed rows
 constexpr std::int64_t kWorthAPiece = 1 << 16;  ///< elements worth packing on another thread
 
 }  // namespace
@@ -27,13 +28,17 @@ void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std
   }
 }
 
-PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha)
-    : blocks_(rows, micro::kMaxPositions),
+PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha,
+                       std::int64_t columns)
+    : rows_(a),
+      in_place_(columns <= kFewColumns && a.step_stride == 1 && a.run >= steps && alpha == 1),
+      blocks_(rows, in_place_ ? micro::weight_rows(kStripVectors) : micro::kMaxPositions),
       steps_(steps),
       parts_(ceil_div(steps, kSumLength)),
       most_steps_(ceil_div(steps, parts_)),
       shorter_(rows / blocks_.count),
-      packed_(static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
+      packed_(in_place_ ? 0 : static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
+  if (in_place_) return;
   for (const int more : {0, 1})
     for (std::int64_t p = 0; p < most_steps_; ++p)
       offsets_[more].push_back(static_cast<std::int32_t>(p * (shorter_ + more)));

@@ -37,11 +37,13 @@ void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std
                 std::int64_t ld, float* to);
 
 /// The rows of a product's left operand, at least one of one step or more, times alpha, in blocks as high as
-/// micro::channel_block takes them, their sums cut into parts short enough for the caches. The cut depends on
-/// the number of steps alone, and so do the bits of a product.
+/// the innermost loops take them, their sums cut into parts short enough for the caches. Where the steps of a
+/// row are neighbours and few `columns` will be multiplied, too few to pay for packing, the rows are read
+/// where they lie. Cut and choice depend on the shape alone, and so do the bits of a product.
 class PackedRows {
  public:
-  PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha = 1);
+  PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha = 1,
+             std::int64_t columns = std::numeric_limits<std::int64_t>::max());
 
   std::int64_t parts() const { return parts_; }
   std::int64_t first_step(std::int64_t part) const { return steps_ * part / parts_; }
@@ -56,11 +58,20 @@ class PackedRows {
   }
   const std::int32_t* offsets(int height) const { return offsets_[height > shorter_].data(); }
 
+  bool in_place() const { return in_place_; }
+  /// In place: a block's first row, and the distance of rows.
+  const float* row(std::int64_t part, std::int64_t block) const {
+    return rows_.data + blocks_.begin(block) * rows_.stride + first_step(part);
+  }
+  std::int64_t pitch() const { return rows_.stride; }
+
  private:
   std::int64_t block_size() const {
     return (blocks_.rows / blocks_.count + 1) * most_steps_ + Simd<float>::kLanes;
   }
 
+  Operand rows_;
+  bool in_place_;
   micro::RowBlocks blocks_;
   std::int64_t steps_, parts_, most_steps_, shorter_;
   std::vector<std::int32_t> offsets_[2];  ///< of steps, in a block of `shorter_` rows and of one more
@@ -85,9 +96,17 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
   using S = Simd<float>;
   const std::int64_t wide = strip_pitch(width), row = rows.blocks().begin(block);
   const int height = rows.height(block);
+  const int vectors = static_cast<int>(wide / S::kLanes);
   const auto run = [&](float* to, std::int64_t ld) {
-    micro::channel_block(height, static_cast<int>(wide / S::kLanes), 1)(
-        rows.steps(part), strip, rows.offsets(height), rows.block(part, block), start, kStripWidth, to, ld);
+    if (rows.in_place()) {
+      for (int r = 0; start != nullptr && r < height; ++r)
+        std::copy_n(start + r * kStripWidth, wide, to + r * ld);
+      const micro::WeightRun steps{0, 0, static_cast<std::int32_t>(rows.steps(part))};
+      return micro::weight_block<float>(height, vectors)(1, &steps, rows.row(part, block), rows.pitch(),
+                                                         strip, to, ld);
+    }
+    micro::channel_block(height, vectors, 1)(rows.steps(part), strip, rows.offsets(height),
+                                             rows.block(part, block), start, kStripWidth, to, ld);
   };
   if (width == wide)
     if (float* to = columns.whole(j, width)) return run(to + row * columns.pitch, columns.pitch);

@@ -52,7 +52,7 @@ void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std
   if (beta != 0 && beta != 1)
     for (std::int64_t i = 0; i < m; ++i)
       for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] *= beta;
-  multiply_packed(PackedRows(rows_of_a, m, k, alpha), n, MatrixColumns{columns_of_b, c, ldc, beta != 0});
+  multiply_packed(PackedRows(rows_of_a, m, k, alpha, n), n, MatrixColumns{columns_of_b, c, ldc, beta != 0});
 }
 
 }  // namespace evenkeel::kernels
