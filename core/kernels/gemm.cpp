@@ -1,8 +1,8 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/gemm.h>
-#include <evenkeel/core/kernels/gemm_dots.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
+#include <evenkeel/core/kernels/gemm_unpacked.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 
@@ -49,6 +49,8 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
   if constexpr (std::is_same_v<T, float>) {
     if (!trans_a && trans_b && alpha == 1 && gemm_dots_pays(m, n, k))
       return gemm_dots(m, n, k, a, lda, b, ldb, beta, c, ldc);
+    if (!trans_b && alpha == 1 && gemm_streams_pays(m, n, k))
+      return gemm_streams(trans_a, m, n, k, a, lda, b, ldb, beta, c, ldc);
     if (alpha != 0 && gemm_packed_pays(trans_b, m, n, k))
       return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }

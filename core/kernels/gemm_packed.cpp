@@ -25,7 +25,7 @@ bool turning_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) 
 bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
   // Up to here the BLAS has kernels that pack nothing, good ones unless b's columns have to be turned.
   constexpr double kSmall = 1e6;
-  constexpr std::int64_t kLeastRows = 8, kLeastColumns = 64, kLeastSteps = 24, kLeastCells = 2048,
+  constexpr std::int64_t kLeastRows = 8, kLeastColumns = 64, kLeastSteps = 2, kLeastCells = 2048,
                          kManyColumns = 256;
   if (!kWidePaths || k == 0) return false;
   if (turning_pays(trans_b, m, n, k)) return true;

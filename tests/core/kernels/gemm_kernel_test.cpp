@@ -2,7 +2,7 @@
 
 #include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/gemm.h>
-#include <evenkeel/core/kernels/gemm_dots.h>
+#include <evenkeel/core/kernels/gemm_unpacked.h>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -86,22 +86,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, 
       }
 }
 
-BOOST_AUTO_TEST_CASE(dot_products_of_few_rows_are_the_product) {
+BOOST_AUTO_TEST_CASE(products_that_pack_nothing_are_the_product) {
   constexpr std::int64_t kApart = 3;
   for (const std::int64_t m : {1, 2, 3, 4, 5, 9})
-    for (const std::int64_t n : {1, 16, 17, 70})
+    for (const std::int64_t n : {1, 16, 17, 70, 200})
       for (const std::int64_t k : {0, 1, 15, 16, 100, 1024, 1030, 2100})
-        for (const float beta : {0.0f, 1.0f, 0.5f}) {
-          const auto a = noise<float>(m * k, 1), b = noise<float>(n * k, 2);
-          const auto before = beta == 0 ? garbage<float>(m * n) : noise<float>(m * n, 3);
-          const auto expected =
-              spread(reference(false, true, {m, n, k}, 1, a.data(), b.data(), beta, before), n, kApart);
-          auto c = spread(before, n, kApart);
-          const auto wide_a = spread(a, k, kApart), wide_b = spread(b, k, kApart);
-          kernels::gemm_dots(m, n, k, wide_a.data(), k + kApart, wide_b.data(), k + kApart, beta, c.data(),
-                             n + kApart);
-          BOOST_TEST_CONTEXT(m << " x " << n << " x " << k) { check_close(c, expected); }
-        }
+        for (const bool ta : {false, true})
+          for (const bool tb : {false, true})
+            for (const float beta : {0.0f, 1.0f, 0.5f}) {
+              if (ta && tb) continue;
+              const auto a = noise<float>(m * k, 1), b = noise<float>(n * k, 2);
+              const auto before = beta == 0 ? garbage<float>(m * n) : noise<float>(m * n, 3);
+              const auto expected =
+                  spread(reference(ta, tb, {m, n, k}, 1, a.data(), b.data(), beta, before), n, kApart);
+              auto c = spread(before, n, kApart);
+              const std::int64_t width_a = ta ? m : k, width_b = tb ? k : n;
+              const auto wide_a = spread(a, width_a, kApart), wide_b = spread(b, width_b, kApart);
+              const std::int64_t lda = width_a + kApart, ldb = width_b + kApart, ldc = n + kApart;
+              if (tb)
+                kernels::gemm_dots(m, n, k, wide_a.data(), lda, wide_b.data(), ldb, beta, c.data(), ldc);
+              else
+                kernels::gemm_streams(ta, m, n, k, wide_a.data(), lda, wide_b.data(), ldb, beta, c.data(),
+                                      ldc);
+              BOOST_TEST_CONTEXT(m << " x " << n << " x " << k << (ta ? " turned" : "")) {
+                check_close(c, expected);
+              }
+            }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(factors_of_zero_read_nothing, T, FloatTypes) {

@@ -12,4 +12,12 @@ bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k);
 void gemm_dots(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
                const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 
+/// The same for gemm_streams().
+bool gemm_streams_pays(std::int64_t m, std::int64_t n, std::int64_t k);
+
+/// c = op(a) * b + beta * c in f32, op(a) is m x k, b is k x n: rows of b pass by as they lie in memory. The
+/// order of a sum depends on k alone.
+void gemm_streams(bool trans_a, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+                  std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
+
 }  // namespace evenkeel::kernels
