@@ -96,18 +96,23 @@ constexpr std::int64_t kNarrow = 3;  ///< outputs of a row that are better gathe
 bool conv_columns_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 16, kMostUses = 5;
   constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
-  constexpr std::int64_t kManyWeights = 40000;  // an output
+  constexpr std::int64_t kManyWeights = 500, kRowsInPlace = 16;  // an output
   constexpr double kLeastRead = 0.5;
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
       pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
   if (!kWidePaths || !one_phase || taps == 1) return false;
+  // Many weights of few outputs are read where they lie.
+  const std::int64_t count = pass.images * plane;
+  const bool in_place = count <= kFewColumns && (pass.channel_stride == taps || taps >= kLeastRun);
+  if (in_place && pass.rows >= kRowsInPlace && many_channels(pass.channels, pass.rows) &&
+      pass.rows * pass.channels * taps >= kManyWeights * count)
+    return true;
   // Vectors of channels leave out rows that read padding, and keep strides, of cells that are read often.
   const bool often = step > 1 && taps >= kMostUses * step;
   if (conv_channels_pay(pass) && (often || pass.shape.rows_read() < kLeastRead)) return false;
   if (!many_channels(pass.channels, pass.rows)) return width <= kVeryNarrow && pass.rows >= kManyRows;
-  if (pass.rows * pass.channels * taps >= kManyWeights * pass.images * plane) return true;
   const bool narrow = width <= kNarrow || plane <= kSmallPlane || (width <= kHardlyNarrow && taps <= step);
   return narrow && (pass.rows >= kSomeRows || taps <= kMostUses * step);
 }
@@ -131,11 +136,13 @@ void conv_by_columns(const ConvPass<float>& pass) {
                                   transpose(w + r * pass.row_stride, taps, channels, pass.channel_stride,
                                             weights.data() + r * steps);
                               });
-    const Operand left = turned ? Operand{weights.data(), 1, steps}
-                                : Operand{w, 1, pass.row_stride, taps, pass.channel_stride};
+    const bool dense = pass.channel_stride == taps;
+    const Operand left = turned  ? Operand{weights.data(), 1, steps}
+                         : dense ? Operand{w, 1, pass.row_stride}
+                                 : Operand{w, 1, pass.row_stride, taps, pass.channel_stride};
     const Planes planes{pass.target + group * pass.rows * plane, pass.groups * pass.rows * plane, plane,
                         pass.beta != 0, pass.bias == nullptr ? nullptr : pass.bias + group * pass.rows};
-    multiply_packed(PackedRows(left, pass.rows, steps), count,
+    multiply_packed(PackedRows(left, pass.rows, steps, 1, count), count,
                     GatheredColumns{planes, cells, channels, taps, turned ? 1 : taps, turned ? channels : 1});
   }
 }

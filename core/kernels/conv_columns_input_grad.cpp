@@ -39,7 +39,13 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
   if (!kWidePaths || g.batch * outputs == 0 || ins * outs == 0) return false;
-  if (outputs * product(as_volume(g.rank, g.kernel, 1)) * ins > kMostSums) return false;
+  // Columns leave many weights of few cells where they lie, which are turned here.
+  constexpr std::int64_t kManyWeights = 10000;  // a cell
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1)), cells = g.batch * product(in);
+  if (product(stride) == 1 && cells <= kFewColumns && taps >= kLeastRun &&
+      ins * outs * taps >= kManyWeights * cells)
+    return false;
+  if (outputs * taps * ins > kMostSums) return false;
   const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };
   // A turned convolution sums over as many cells of each phase, with whole vectors of a row.
   double turned = static_cast<double>(whole(ceil_div(in[2], stride[2])));

@@ -197,7 +197,7 @@ void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* 
                          bias == nullptr ? nullptr : bias + group * outs};
     const CellColumns columns{results, read.data() + group * ins * cells, g.in_channels * cells};
     const Operand weights{w + group * outs * ins, 1, ins};
-    multiply_packed(PackedRows(weights, outs, ins), g.batch * cells, columns);
+    multiply_packed(PackedRows(weights, outs, ins, 1, g.batch * cells), g.batch * cells, columns);
   }
 }
 

@@ -36,6 +36,10 @@ struct Operand {
 void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
                 std::int64_t ld, float* to);
 
+/// Columns too few to pay for packed rows, and neighbouring steps of a row that are worth reading by
+/// themselves.
+inline constexpr std::int64_t kFewColumns = 256, kLeastRun = 8;
+
 /// The rows of a product's left operand, at least one of one step or more, times alpha, in blocks as high as
 /// the innermost loops take them, their sums cut into parts short enough for the caches. Where the steps of a
 /// row are neighbours and few `columns` will be multiplied, too few to pay for packing, the rows are read
@@ -59,21 +63,24 @@ class PackedRows {
   const std::int32_t* offsets(int height) const { return offsets_[height > shorter_].data(); }
 
   bool in_place() const { return in_place_; }
-  /// In place: a block's first row, and the distance of rows.
-  const float* row(std::int64_t part, std::int64_t block) const {
-    return rows_.data + blocks_.begin(block) * rows_.stride + first_step(part);
-  }
+  /// In place: a block's first row, the distance of rows, and where a row has the steps of a part.
+  const float* row(std::int64_t block) const { return rows_.data + blocks_.begin(block) * rows_.stride; }
   std::int64_t pitch() const { return rows_.stride; }
+  const std::vector<micro::WeightRun>& runs(std::int64_t part) const { return runs_[part]; }
 
  private:
   std::int64_t block_size() const {
     return (blocks_.rows / blocks_.count + 1) * most_steps_ + Simd<float>::kLanes;
   }
 
+  static bool fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns);
+  void list_runs();
+
   Operand rows_;
   bool in_place_;
   micro::RowBlocks blocks_;
   std::int64_t steps_, parts_, most_steps_, shorter_;
+  std::vector<std::vector<micro::WeightRun>> runs_;
   std::vector<std::int32_t> offsets_[2];  ///< of steps, in a block of `shorter_` rows and of one more
   mutable detail::Workspace<float> packed_;
 };
@@ -101,9 +108,9 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
     if (rows.in_place()) {
       for (int r = 0; start != nullptr && r < height; ++r)
         std::copy_n(start + r * kStripWidth, wide, to + r * ld);
-      const micro::WeightRun steps{0, 0, static_cast<std::int32_t>(rows.steps(part))};
-      return micro::weight_block<float>(height, vectors)(1, &steps, rows.row(part, block), rows.pitch(),
-                                                         strip, to, ld);
+      const std::vector<micro::WeightRun>& runs = rows.runs(part);
+      return micro::weight_block<float>(height, vectors)(static_cast<std::int64_t>(runs.size()), runs.data(),
+                                                         rows.row(block), rows.pitch(), strip, to, ld);
     }
     micro::channel_block(height, vectors, 1)(rows.steps(part), strip, rows.offsets(height),
                                              rows.block(part, block), start, kStripWidth, to, ld);
