@@ -96,8 +96,8 @@ constexpr std::int64_t kNarrow = 3;  ///< outputs of a row that are better gathe
 bool conv_columns_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 16, kMostUses = 5;
   constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
-  constexpr std::int64_t kManyWeights = 500, kRowsInPlace = 16;  // an output
-  constexpr double kLeastRead = 0.5;
+  constexpr std::int64_t kManyWeights = 500, kVeryMany = 5000, kRowsInPlace = 16;  // an output
+  constexpr double kLeastRead = 0.5, kMostlyRead = 0.85;
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);
   const bool one_phase =
@@ -106,8 +106,9 @@ bool conv_columns_pay(const ConvPass<float>& pass) {
   // Many weights of few outputs are read where they lie.
   const std::int64_t count = pass.images * plane;
   const bool in_place = count <= kFewColumns && (pass.channel_stride == taps || taps >= kLeastRun);
+  const std::int64_t many = pass.shape.rows_read() < kMostlyRead ? kVeryMany : kManyWeights;
   if (in_place && pass.rows >= kRowsInPlace && many_channels(pass.channels, pass.rows) &&
-      pass.rows * pass.channels * taps >= kManyWeights * count)
+      pass.rows * pass.channels * taps >= many * count)
     return true;
   // Vectors of channels leave out rows that read padding, and keep strides, of cells that are read often.
   const bool often = step > 1 && taps >= kMostUses * step;
