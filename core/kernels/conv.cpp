@@ -20,10 +20,10 @@ namespace evenkeel::kernels {
 //   y = forward, gx = gradient of the input, gw = gradient of the weights
 //
 //   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2
-//   y gx gw  conv_pointwise.h   one tap, many channels; gx also with gaps, gw if weights are many
+//   y gx gw  conv_pointwise.h   one tap, many channels, also with strides; gw if weights are many
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides
-//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 5 channels, for gw 12
-//   y gx gw  conv_columns.h     rows of a few outputs, or many weights for each output
+//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 5 channels, for gw 8
+//   y gx gw  conv_columns.h     rows of a few outputs, or many weights for each output, read where they lie
 //   y gx     conv_channels.h    output channels fill the lanes better than positions
 //   y gx     conv_direct.h      all others
 //      gw    conv_direct.h      conv_dot_weight_grad() for few output channels a group and long planes

@@ -263,7 +263,8 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 
 bool conv_winograd_pays(const ConvGeometry& g) {
   constexpr std::int64_t kFewChannels = 5, kWideRow = 16;
-  constexpr std::int64_t kManyPositions = 200, kManyCells = 32000;
+  constexpr std::int64_t kManyPositions = 200, kManyCells = 16000;
+  constexpr std::int64_t kFewOfNarrow = 20;  // channels, where a row is one quadruple
   constexpr double kLeastGain = 1.4, kLeastSaved = 0.15;
   // Shares of the products that transforming a cell and a result back costs, for one product of each.
   constexpr double kCellCost = 4, kResultCost = 2;
@@ -278,6 +279,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
       g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
   if (channels * turns < kFewChannels * winograd::lanes_a_turn(turns)) return false;
   if (positions < kManyPositions || positions * channels < kManyCells) return false;
+  if (quadruples(g.out[last], turns) == 1 && channels < kFewOfNarrow) return false;
   // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
   double walked = 1;
   for (int axis = 0; axis < last && quadruples(g.out[last], turns) < kWideRow; ++axis)

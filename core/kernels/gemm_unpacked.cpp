@@ -79,7 +79,8 @@ std::int64_t columns_a_piece(std::int64_t m, std::int64_t k, std::int64_t multip
   return ceil_div(columns, multiple) * multiple;
 }
 
-struct Product {
+/// For gemm_dots().
+struct Dots {
   std::int64_t m, n, k;
   const float* a;
   std::int64_t lda;
@@ -124,6 +125,7 @@ struct Product {
 constexpr std::int64_t kTogether = 32;  ///< rows of b that pass by together
 constexpr int kTileVectors = 4;
 
+/// For gemm_streams().
 struct Streams {
   std::int64_t m, k;
   const float* a;
@@ -219,11 +221,11 @@ bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k) {
 
 void gemm_dots(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
                const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
-  const Product product{m, n, k, a, lda, b, ldb, beta, c, ldc};
+  const Dots dots{m, n, k, a, lda, b, ldb, beta, c, ldc};
   detail::parallel_ranges(n, columns_a_piece(m, k, kLanes), [&](std::int64_t begin, std::int64_t end) {
-    if (m == 1) return product.multiply<1>(begin, end);
-    if (m == 2) return product.multiply<2>(begin, end);
-    product.multiply<4>(begin, end);
+    if (m == 1) return dots.multiply<1>(begin, end);
+    if (m == 2) return dots.multiply<2>(begin, end);
+    dots.multiply<4>(begin, end);
   });
 }
 

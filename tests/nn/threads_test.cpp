@@ -98,7 +98,7 @@ std::vector<std::string> paths_of(nn::Module& module, const Shape& x) {
     if (winograd) paths.push_back("winograd");
     if (pointwise) paths.push_back("pointwise");
     if (weights) paths.push_back("pointwise weights");
-    if (input && !pointwise) paths.push_back("strided pointwise");
+    if (input && g.in != g.out) paths.push_back("strided pointwise");
     if (!input && kernels::conv_columns_input_grad_pays(g)) paths.push_back("columns to input");
     if (!kernels::conv_winograd_weight_grad_pays(g) && !weights && kernels::conv_columns_weight_grad_pays(g))
       paths.push_back("columns to weights");
