@@ -105,7 +105,7 @@ void thin_row(const float* row, std::int64_t length, std::int64_t step, std::int
     for (std::int64_t i = 0; i < count; i += S::kLanes) {
       S::Vector v[kStep];
       for (int part = 0; part < kStep; ++part)
-        v[part] = S::load_between(row, i * kStep + part * S::kLanes, 0, length);
+        v[part] = S::load_between(row, i * kStep + std::int64_t{part} * S::kLanes, 0, length);
       S::store_some(to + i, every<float, kStep, 0>(v), count - i);
     }
     return true;

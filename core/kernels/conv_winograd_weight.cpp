@@ -14,7 +14,6 @@ namespace evenkeel::kernels {
 namespace {
 
 using winograd::kLanes;
-using winograd::kOutputs;
 using winograd::kPoints;
 using winograd::kTaps;
 

@@ -11,23 +11,23 @@ namespace {
 
 using S = Simd<float>;
 using Vector = S::Vector;
-constexpr int kLanes = S::kLanes;
+constexpr std::int64_t kLanes = S::kLanes;
 constexpr std::int64_t kSumLength = 1024;  ///< of b's rows, as many as meet a block of a's, in the L1 cache
 
 /// Sums of neighbours kWidth apart: of a in the lanes without that bit, of b in the others.
 template <int kWidth>
 Vector folded(Vector a, Vector b) {
   return [&]<int... kLane>(std::integer_sequence<int, kLane...>) {
-    const Vector own = __builtin_shufflevector(a, b, ((kLane & kWidth) ? kLanes + kLane : kLane)...);
+    const Vector own = __builtin_shufflevector(a, b, ((kLane & kWidth) ? S::kLanes + kLane : kLane)...);
     const Vector other =
-        __builtin_shufflevector(a, b, ((kLane & kWidth) ? kLanes + kLane - kWidth : kLane + kWidth)...);
+        __builtin_shufflevector(a, b, ((kLane & kWidth) ? S::kLanes + kLane - kWidth : kLane + kWidth)...);
     return own + other;
   }
-  (std::make_integer_sequence<int, kLanes>{});
+  (std::make_integer_sequence<int, S::kLanes>{});
 }
 
 /// Lane i is the sum of all lanes of v[i].
-template <int kWidth = kLanes / 2>
+template <int kWidth = S::kLanes / 2>
 Vector sums_of_lanes(Vector (&v)[kLanes]) {
   for (int i = 0; i < kWidth; ++i) v[i] = folded<kWidth>(v[i], v[i + kWidth]);
   if constexpr (kWidth == 1)
@@ -39,7 +39,7 @@ Vector sums_of_lanes(Vector (&v)[kLanes]) {
 /// Sums of products of kRows rows of a with as many rows of b as give one vector: [row of a][row of b].
 template <int kRows>
 struct Block {
-  static constexpr int kColumns = kLanes / kRows;
+  static constexpr std::int64_t kColumns = kLanes / kRows;
 
   /// `next`: distance of b's rows that come next, or 0.
   static void run(const float* const* a, const float* const* b, std::int64_t next, std::int64_t steps,
@@ -50,7 +50,7 @@ struct Block {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) row[r] = load(a[r]);
 #pragma GCC unroll 16
-      for (int c = 0; c < kColumns; ++c) {
+      for (std::int64_t c = 0; c < kColumns; ++c) {
         const Vector column = load(b[c]);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) sums[r * kColumns + c] += row[r] * column;
@@ -59,7 +59,7 @@ struct Block {
     std::int64_t p = 0;
     for (; p + kLanes <= steps; p += kLanes) {
       if (next != 0)
-        for (int c = 0; c < kColumns; ++c) __builtin_prefetch(b[c] + next + p);
+        for (std::int64_t c = 0; c < kColumns; ++c) __builtin_prefetch(b[c] + next + p);
       add([&](const float* from) { return S::load(from + p); });
     }
     if (p < steps) {
@@ -123,7 +123,7 @@ struct Dots {
 };
 
 constexpr std::int64_t kTogether = 32;  ///< rows of b that pass by together
-constexpr int kTileVectors = 4;
+constexpr std::int64_t kTileVectors = 4;
 
 /// For gemm_streams().
 struct Streams {
