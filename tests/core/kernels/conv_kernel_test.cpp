@@ -7,6 +7,8 @@
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <initializer_list>
 #include <random>
@@ -379,7 +381,9 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
     };
     check("forward", to_y, garbage<float>(y_count(g)), y_sum, kOfTransformed);
     check("gradient of the input", to_gx, d.x, x_sum, kOfTransformed);
-    check("gradient of the weights", to_gw, d.w, w_sum, 8);
+    // Rounding grows with the root of the summands, of which some paths have all in one sum.
+    const double outputs = static_cast<double>(y_count(g) / g.out_channels);
+    check("gradient of the weights", to_gw, d.w, w_sum, std::max(4.0, std::sqrt(outputs) / 16));
   }
 }
 
