@@ -382,8 +382,9 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
     check("forward", to_y, garbage<float>(y_count(g)), y_sum, kOfTransformed);
     check("gradient of the input", to_gx, d.x, x_sum, kOfTransformed);
     // Rounding grows with the root of the summands, of which some paths have all in one sum.
-    const double outputs = static_cast<double>(y_count(g) / g.out_channels);
-    check("gradient of the weights", to_gw, d.w, w_sum, std::max(4.0, std::sqrt(outputs) / 16));
+    const std::int64_t outputs = y_count(g) / g.out_channels;
+    check("gradient of the weights", to_gw, d.w, w_sum,
+          std::max(4.0, std::sqrt(static_cast<double>(outputs)) / 16));
   }
 }
 
