@@ -96,7 +96,8 @@ constexpr std::int64_t kNarrow = 3;  ///< outputs of a row that are better gathe
 bool conv_columns_pay(const ConvPass<float>& pass) {
   constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 16, kMostUses = 5;
   constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
-  constexpr std::int64_t kManyWeights = 500, kVeryMany = 5000, kRowsInPlace = 16;  // an output
+  constexpr std::int64_t kManyWeights = 500, kVeryMany = 5000;  // an output
+  constexpr std::int64_t kRowsInPlace = 16;
   constexpr double kLeastRead = 0.5, kMostlyRead = 0.85;
   const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
   const std::int64_t step = product(pass.shape.step);

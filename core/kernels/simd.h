@@ -20,9 +20,9 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
-/// Whether products of packed matrices, and the convolutions made of them, are taken where they pay with the
-/// widest vectors. EVENKEEL_WIDE_PATHS takes them with any: to count their instructions, since valgrind knows
-/// no AVX-512, and to test them.
+/// Whether our own products of matrices, packed or not, and the convolutions made of them, are taken where
+/// they pay with the widest vectors. EVENKEEL_WIDE_PATHS takes them with any: to count their instructions,
+/// since valgrind knows no AVX-512, and to test them.
 #if defined(EVENKEEL_WIDE_PATHS)
 inline constexpr bool kWidePaths = true;
 #else
