@@ -9,24 +9,59 @@ namespace {
 
 using S = Simd<float>;
 constexpr std::int64_t kSumLength = 512;        ///< steps of a part of a sum
+constexpr std::int64_t kMostTogether = 8;       ///< blocks that are packed at a time
 constexpr std::int64_t kWorthAPiece = 1 << 16;  ///< elements worth packing on another thread
+
+/// f(data, some, done) for the runs of steps [first, first + steps): `some` steps that begin at data[0] of an
+/// operand's column, after `done` others.
+template <class F>
+void each_run(const Operand& from, std::int64_t first, std::int64_t steps, F&& f) {
+  for (std::int64_t done = 0, some = 0; done < steps; done += some) {
+    const std::int64_t step = first + done, in_run = step % from.run;
+    some = std::min(steps - done, from.run - in_run);
+    f(step / from.run * from.run_stride + in_run * from.step_stride, some, done);
+  }
+}
 
 }  // namespace
 
-void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
+void StepCopies::run(const Operand& like, std::int64_t first, std::int64_t steps) const {
+  constexpr int kTogether = 4;        // steps
+  constexpr std::int64_t kAhead = 4;  // steps to fetch beforehand
+  if (copies_.empty()) return;
+  const std::int64_t ahead = kAhead * like.step_stride, pitch = copies_.front().pitch;
+  const Copy* const whole = copies_.data() + whole_;
+  const Copy* const end = copies_.data() + copies_.size();
+  const auto rows = [&]<int kSteps>(std::int64_t offset, std::int64_t p) {
+    for (const Copy* copy = copies_.data(); copy != whole; ++copy) {
+      const float* from = copy->from + offset;
+      float* to = copy->to + p * pitch;
+#pragma GCC unroll 4
+      for (int i = 0; i < kSteps; ++i) {
+        __builtin_prefetch(from + i * like.step_stride + ahead);
+        S::store(to + i * pitch, S::load(from + i * like.step_stride));
+      }
+    }
+    for (const Copy* copy = whole; copy != end; ++copy)
+      for (int i = 0; i < kSteps; ++i) {
+        const float* from = copy->from + offset + i * like.step_stride;
+        __builtin_prefetch(from + ahead);
+        S::store_some(copy->to + (p + i) * copy->pitch, S::load_masked(from, copy->mask), copy->room);
+      }
+  };
+  each_run(like, first, steps, [&](std::int64_t offset, std::int64_t some, std::int64_t done) {
+    std::int64_t p = done;
+    for (; p + kTogether <= done + some; p += kTogether, offset += kTogether * like.step_stride)
+      rows.template operator()<kTogether>(offset, p);
+    for (; p < done + some; ++p, offset += like.step_stride) rows.template operator()<1>(offset, p);
+  });
+}
+
+void turn_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
                 std::int64_t ld, float* to) {
-  const auto mask = S::lanes_between(0, 0, count);
-  for (const std::int64_t end = first + steps; first < end;) {
-    const std::int64_t step = first % from.run, some = std::min(end - first, from.run - step);
-    const float* data = from.data + first / from.run * from.run_stride + step * from.step_stride;
-    if (from.stride != 1)
-      transpose_to_lanes(data, from.stride, some, static_cast<int>(count), to, ld);
-    else
-      for (std::int64_t p = 0; p < some; ++p)
-        S::store(to + p * ld, S::load_masked(data + p * from.step_stride, mask));
-    first += some;
-    to += some * ld;
-  }
+  each_run(from, first, steps, [&](std::int64_t offset, std::int64_t some, std::int64_t done) {
+    transpose_to_lanes(from.data + offset, from.stride, some, static_cast<int>(count), to + done * ld, ld);
+  });
 }
 
 bool PackedRows::fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns) {
@@ -43,24 +78,43 @@ PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, 
       steps_(steps),
       parts_(ceil_div(steps, kSumLength)),
       most_steps_(ceil_div(steps, parts_)),
-      shorter_(rows / blocks_.count),
+      pitch_(ceil_div(rows, blocks_.count)),
       packed_(in_place_ ? 0 : static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
   if (in_place_) {
     list_runs();
     return;
   }
-  for (const int more : {0, 1})
-    for (std::int64_t p = 0; p < most_steps_; ++p)
-      offsets_[more].push_back(static_cast<std::int32_t>(p * (shorter_ + more)));
-  const std::int64_t grain = ceil_div(kWorthAPiece, block_size());
-  detail::parallel_ranges(parts_ * blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t part = i / blocks_.count, b = i % blocks_.count;
-      float* to = packed_.data() + i * block_size();
-      pack_lanes(a.from(blocks_.begin(b)), first_step(part), this->steps(part), height(b), height(b), to);
-      for (std::int64_t k = 0; alpha != 1 && k < this->steps(part) * height(b); ++k) to[k] *= alpha;
-    }
+  for (std::int64_t p = 0; p < most_steps_; ++p) offsets_.push_back(static_cast<std::int32_t>(p * pitch_));
+  const std::int64_t grain = ceil_div(kWorthAPiece, parts_ * block_size());
+  detail::parallel_ranges(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; b += kMostTogether)
+      pack(a, b, std::min(b + kMostTogether, end), alpha);
   });
+}
+
+void PackedRows::pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha) {
+  const auto each = [&](auto&& f) {
+    for (std::int64_t b = first; b < last; ++b)
+      for (std::int64_t part = 0; part < parts_; ++part)
+        f(a.from(blocks_.begin(b)), b, part, packed_.data() + (part * blocks_.count + b) * block_size());
+  };
+  if (a.stride == 1) {
+    for (std::int64_t part = 0; part < parts_; ++part) {
+      StepCopies copies(last - first);
+      for (std::int64_t b = first; b < last; ++b)
+        copies.add(a.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
+                   packed_.data() + (part * blocks_.count + b) * block_size(), pitch_, kLanes);
+      copies.run(a, first_step(part), steps(part));
+    }
+  } else {
+    each([&](const Operand& from, std::int64_t b, std::int64_t part, float* to) {
+      turn_lanes(from, first_step(part), steps(part), height(b), pitch_, to);
+    });
+  }
+  if (alpha != 1)
+    each([&](const Operand&, std::int64_t, std::int64_t part, float* to) {
+      for (std::int64_t k = 0; k < steps(part) * pitch_; ++k) to[k] *= alpha;
+    });
 }
 
 void PackedRows::list_runs() {

@@ -31,9 +31,36 @@ struct Operand {
   Operand from(std::int64_t i) const { return {data + i * stride, step_stride, stride, run, run_stride}; }
 };
 
-/// to[p * ld + i] = element (first + p, i) for p < steps, i < count, at most a vector of them. Writes whole
-/// vectors, zeros behind the last, step after step.
-void pack_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
+/// Copies of neighbouring elements of each step, a vector of them at a time: all of a step together, since
+/// those of the next step are far away.
+class StepCopies {
+ public:
+  explicit StepCopies(std::int64_t most) { copies_.reserve(static_cast<std::size_t>(most)); }
+
+  /// `count` elements, of which step 0 has the first at `from`; those of the first step that is copied go to
+  /// `to`, of later ones `pitch` further. Zeros are written behind them, up to `room`.
+  void add(const float* from, std::int64_t count, float* to, std::int64_t pitch, std::int64_t room) {
+    copies_.push_back({from, to, pitch, room, Simd<float>::lanes_between(0, 0, count)});
+    if (count == Simd<float>::kLanes && room >= count && pitch == copies_.front().pitch && whole_ + 1 == copies_.size()) ++whole_;
+  }
+
+  /// Copies steps [first, first + steps) of an operand whose steps lie like those of `like`.
+  void run(const Operand& like, std::int64_t first, std::int64_t steps) const;
+
+ private:
+  struct Copy {
+    const float* from;
+    float* to;
+    std::int64_t pitch, room;
+    Simd<float>::Mask mask;
+  };
+  std::vector<Copy> copies_;
+  std::size_t whole_ = 0;  ///< copies of whole vectors, before the others
+};
+
+/// to[p * ld + i] = element (first + p, i) for p < steps, i < count, at most a vector of them, where steps are
+/// neighbours. Writes whole vectors, zeros behind the last, step after step.
+void turn_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
                 std::int64_t ld, float* to);
 
 /// Columns too few to pay for packed rows, and neighbouring steps of a row that are worth reading by
@@ -60,7 +87,7 @@ class PackedRows {
   const float* block(std::int64_t part, std::int64_t block) const {
     return packed_.data() + (part * blocks_.count + block) * block_size();
   }
-  const std::int32_t* offsets(int height) const { return offsets_[height > shorter_].data(); }
+  const std::int32_t* offsets() const { return offsets_.data(); }
 
   bool in_place() const { return in_place_; }
   /// In place: a block's first row, the distance of rows, and where a row has the steps of a part.
@@ -69,9 +96,9 @@ class PackedRows {
   const std::vector<micro::WeightRun>& runs(std::int64_t part) const { return runs_[part]; }
 
  private:
-  std::int64_t block_size() const {
-    return (blocks_.rows / blocks_.count + 1) * most_steps_ + Simd<float>::kLanes;
-  }
+  static constexpr std::int64_t kLanes = Simd<float>::kLanes;
+  std::int64_t block_size() const { return most_steps_ * pitch_ + kLanes; }
+  void pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha);
 
   static bool fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns);
   void list_runs();
@@ -79,9 +106,9 @@ class PackedRows {
   Operand rows_;
   bool in_place_;
   micro::RowBlocks blocks_;
-  std::int64_t steps_, parts_, most_steps_, shorter_;
+  std::int64_t steps_, parts_, most_steps_, pitch_;
   std::vector<std::vector<micro::WeightRun>> runs_;
-  std::vector<std::int32_t> offsets_[2];  ///< of steps, in a block of `shorter_` rows and of one more
+  std::vector<std::int32_t> offsets_;  ///< of the steps of a block
   mutable detail::Workspace<float> packed_;
 };
 
@@ -112,7 +139,7 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
       return micro::weight_block<float>(height, vectors)(static_cast<std::int64_t>(runs.size()), runs.data(),
                                                          rows.row(block), rows.pitch(), strip, to, ld);
     }
-    micro::channel_block(height, vectors, 1)(rows.steps(part), strip, rows.offsets(height),
+    micro::channel_block(height, vectors, 1)(rows.steps(part), strip, rows.offsets(),
                                              rows.block(part, block), start, kStripWidth, to, ld);
   };
   if (width == wide)
@@ -187,11 +214,17 @@ struct MatrixColumns {
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
     constexpr std::int64_t kLanes = Simd<float>::kLanes;
+    StepCopies copies(b.stride == 1 ? ceil_div(width, kLanes) : 0);
     for (std::int64_t at = 0; at < width; at += kLanes) {
       const std::int64_t in_strip = at % kStripWidth, strip = at - in_strip;
-      pack_lanes(b.from(j + at), first, steps, std::min(width - at, kLanes), strip_pitch(width - strip),
-                 to + strip / kStripWidth * strip_size + in_strip);
+      const std::int64_t count = std::min(width - at, kLanes), wide = strip_pitch(width - strip);
+      float* lanes = to + strip / kStripWidth * strip_size + in_strip;
+      if (b.stride == 1)
+        copies.add(b.from(j + at).data, count, lanes, wide, kLanes);
+      else
+        turn_lanes(b.from(j + at), first, steps, count, wide, lanes);
     }
+    copies.run(b, first, steps);
   }
   float* whole(std::int64_t j, std::int64_t) const { return c + j; }
   template <class F>
