@@ -47,9 +47,11 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   }
 }
 
-template <int kPositions, int kVectors, int kStep>
-void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
-                      const float* start, std::int64_t start_ld, float* sum, std::int64_t ld) {
+/// Sums of `positions` times `vectors`, from `start` or what is there, back to `sum`: add(cell, a) adds the
+/// products of one step to them, each_step(add) calls it for all.
+template <int kPositions, int kVectors, int kStep, class EachStep>
+void position_sums(const float* start, std::int64_t start_ld, float* sum, std::int64_t ld,
+                   EachStep each_step) {
   using S = Simd<float>;
   S::Vector acc[kPositions][kVectors];
 #pragma GCC unroll 16
@@ -61,8 +63,7 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
     __builtin_prefetch(sum + i * ld, 0, 2);
     __builtin_prefetch(sum + i * ld + kVectors * S::kLanes - 1, 0, 2);
   }
-  for (std::int64_t p = 0; p < k; ++p, a += kVectors * S::kLanes) {
-    const float* cell = cells + offset[p];
+  each_step([&](const float* cell, const float* a) {
     S::Vector weights[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) weights[v] = S::load(a + v * S::kLanes);
@@ -70,7 +71,7 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
     for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[i * kStep] * weights[v];
-  }
+  });
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
@@ -78,6 +79,24 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
       float* to = sum + i * ld + v * S::kLanes;
       S::store(to, start != nullptr ? acc[i][v] : acc[i][v] + S::load(to));
     }
+}
+
+template <int kPositions, int kVectors, int kStep>
+void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset, const float* cells,
+                      const float* start, std::int64_t start_ld, float* sum, std::int64_t ld) {
+  position_sums<kPositions, kVectors, kStep>(start, start_ld, sum, ld, [=](auto add) {
+    for (std::int64_t p = 0; p < k; ++p) add(cells + offset[p], a + p * kVectors * Simd<float>::kLanes);
+  });
+}
+
+template <int kRows, int kVectors>
+void matrix_block_of(std::int64_t k, const float* b, const float* a, std::int64_t pitch, const float* start,
+                     std::int64_t start_ld, float* c, std::int64_t ld) {
+  position_sums<kRows, kVectors, 1>(start, start_ld, c, ld, [=](auto add) {
+    const float* row = a;
+#pragma GCC unroll 2
+    for (std::int64_t p = 0; p < k; ++p, row += pitch) add(row, b + p * kVectors * Simd<float>::kLanes);
+  });
 }
 
 /// sum[r] += sum over the positions of all runs of a cell of row r times the gradient's vectors.
@@ -205,6 +224,14 @@ ChannelBlock channel_block(int positions, int vectors, int step) {
     });
   });
   return all[step - 1][positions - 1][vectors - 1];
+}
+
+MatrixBlock matrix_block(int rows, int vectors) {
+  static constexpr auto all = table(std::make_integer_sequence<int, kMaxPositions>{}, []<int kRows>() {
+    return table(std::make_integer_sequence<int, kMaxMatrixVectors>{},
+                 []<int kVectors>() -> MatrixBlock { return matrix_block_of<kRows, kVectors>; });
+  });
+  return all[rows - 1][vectors - 1];
 }
 
 template <class T>

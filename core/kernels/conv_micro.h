@@ -103,6 +103,13 @@ using ChannelBlock = void (*)(std::int64_t k, const float* a, const std::int32_t
                               const float* start, std::int64_t start_ld, float* sum, std::int64_t ld);
 ChannelBlock channel_block(int positions, int vectors, int step);
 
+/// c[r * ld …] = start[r * start_ld …] + sum over p < k of a[p * pitch + r] * b[p][…], for `rows` rows, at
+/// most kMaxPositions, and `vectors` vectors of columns. Without `start` the sum is added to what is there.
+using MatrixBlock = void (*)(std::int64_t k, const float* b, const float* a, std::int64_t pitch,
+                             const float* start, std::int64_t start_ld, float* c, std::int64_t ld);
+inline constexpr int kMaxMatrixVectors = 2;
+MatrixBlock matrix_block(int rows, int vectors);
+
 /// A run of neighbouring outputs: where their cells start in the tile.
 struct Run {
   std::int32_t source;

@@ -78,13 +78,12 @@ PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, 
       steps_(steps),
       parts_(ceil_div(steps, kSumLength)),
       most_steps_(ceil_div(steps, parts_)),
-      pitch_(ceil_div(rows, blocks_.count)),
+      step_pitch_(ceil_div(rows, blocks_.count)),
       packed_(in_place_ ? 0 : static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
   if (in_place_) {
     list_runs();
     return;
   }
-  for (std::int64_t p = 0; p < most_steps_; ++p) offsets_.push_back(static_cast<std::int32_t>(p * pitch_));
   const std::int64_t grain = ceil_div(kWorthAPiece, parts_ * block_size());
   detail::parallel_ranges(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; b += kMostTogether)
@@ -103,17 +102,17 @@ void PackedRows::pack(const Operand& a, std::int64_t first, std::int64_t last, f
       StepCopies copies(last - first);
       for (std::int64_t b = first; b < last; ++b)
         copies.add(a.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
-                   packed_.data() + (part * blocks_.count + b) * block_size(), pitch_, kLanes);
+                   packed_.data() + (part * blocks_.count + b) * block_size(), step_pitch_, kLanes);
       copies.run(a, first_step(part), steps(part));
     }
   } else {
     each([&](const Operand& from, std::int64_t b, std::int64_t part, float* to) {
-      turn_lanes(from, first_step(part), steps(part), height(b), pitch_, to);
+      turn_lanes(from, first_step(part), steps(part), height(b), step_pitch_, to);
     });
   }
   if (alpha != 1)
     each([&](const Operand&, std::int64_t, std::int64_t part, float* to) {
-      for (std::int64_t k = 0; k < steps(part) * pitch_; ++k) to[k] *= alpha;
+      for (std::int64_t k = 0; k < steps(part) * step_pitch_; ++k) to[k] *= alpha;
     });
 }
 

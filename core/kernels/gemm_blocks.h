@@ -41,7 +41,9 @@ class StepCopies {
   /// `to`, of later ones `pitch` further. Zeros are written behind them, up to `room`.
   void add(const float* from, std::int64_t count, float* to, std::int64_t pitch, std::int64_t room) {
     copies_.push_back({from, to, pitch, room, Simd<float>::lanes_between(0, 0, count)});
-    if (count == Simd<float>::kLanes && room >= count && pitch == copies_.front().pitch && whole_ + 1 == copies_.size()) ++whole_;
+    if (count == Simd<float>::kLanes && room >= count && pitch == copies_.front().pitch &&
+        whole_ + 1 == copies_.size())
+      ++whole_;
   }
 
   /// Copies steps [first, first + steps) of an operand whose steps lie like those of `like`.
@@ -58,14 +60,14 @@ class StepCopies {
   std::size_t whole_ = 0;  ///< copies of whole vectors, before the others
 };
 
-/// to[p * ld + i] = element (first + p, i) for p < steps, i < count, at most a vector of them, where steps are
-/// neighbours. Writes whole vectors, zeros behind the last, step after step.
+/// to[p * ld + i] = element (first + p, i) for p < steps, i < count, at most a vector of them, where steps
+/// are neighbours. Writes whole vectors, zeros behind the last, step after step.
 void turn_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std::int64_t count,
                 std::int64_t ld, float* to);
 
 /// Columns too few to pay for packed rows, and neighbouring steps of a row that are worth reading by
 /// themselves.
-inline constexpr std::int64_t kFewColumns = 256, kLeastRun = 8;
+inline constexpr std::int64_t kFewColumns = 224, kLeastRun = 8;
 
 /// The rows of a product's left operand, at least one of one step or more, times alpha, in blocks as high as
 /// the innermost loops take them, their sums cut into parts short enough for the caches. Where the steps of a
@@ -87,7 +89,7 @@ class PackedRows {
   const float* block(std::int64_t part, std::int64_t block) const {
     return packed_.data() + (part * blocks_.count + block) * block_size();
   }
-  const std::int32_t* offsets() const { return offsets_.data(); }
+  std::int64_t step_pitch() const { return step_pitch_; }
 
   bool in_place() const { return in_place_; }
   /// In place: a block's first row, the distance of rows, and where a row has the steps of a part.
@@ -97,7 +99,7 @@ class PackedRows {
 
  private:
   static constexpr std::int64_t kLanes = Simd<float>::kLanes;
-  std::int64_t block_size() const { return most_steps_ * pitch_ + kLanes; }
+  std::int64_t block_size() const { return most_steps_ * step_pitch_ + kLanes; }
   void pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha);
 
   static bool fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns);
@@ -106,9 +108,8 @@ class PackedRows {
   Operand rows_;
   bool in_place_;
   micro::RowBlocks blocks_;
-  std::int64_t steps_, parts_, most_steps_, pitch_;
+  std::int64_t steps_, parts_, most_steps_, step_pitch_;
   std::vector<std::vector<micro::WeightRun>> runs_;
-  std::vector<std::int32_t> offsets_;  ///< of the steps of a block
   mutable detail::Workspace<float> packed_;
 };
 
@@ -139,8 +140,8 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
       return micro::weight_block<float>(height, vectors)(static_cast<std::int64_t>(runs.size()), runs.data(),
                                                          rows.row(block), rows.pitch(), strip, to, ld);
     }
-    micro::channel_block(height, vectors, 1)(rows.steps(part), strip, rows.offsets(),
-                                             rows.block(part, block), start, kStripWidth, to, ld);
+    micro::matrix_block(height, vectors)(rows.steps(part), strip, rows.block(part, block), rows.step_pitch(),
+                                         start, kStripWidth, to, ld);
   };
   if (width == wide)
     if (float* to = columns.whole(j, width)) return run(to + row * columns.pitch, columns.pitch);
@@ -163,14 +164,18 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
 
 template <class Columns>
 void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& columns) {
-  constexpr std::int64_t kMostTogether = 8;       // strips that fit the L2 cache
-  constexpr std::int64_t kLeastRounds = 4;        // since processors are not equally fast
+  constexpr std::int64_t kMostTogether = 8;  // strips that fit the L2 cache
+  // Several, since processors are not equally fast, but each reads all rows: more, where they stay near.
+  constexpr std::int64_t kRoundsOfNear = 4, kRoundsOfFar = 2;
+  constexpr std::int64_t kNear = 1 << 18;         // elements of the rows that the L2 cache keeps
   constexpr std::int64_t kWorthAPiece = 1 << 19;  // multiply-adds
   const std::int64_t strips = ceil_div(count, kStripWidth), blocks = rows.blocks().count;
   const std::int64_t strip_size = rows.most_steps() * kStripWidth;
+  const std::int64_t least_rounds =
+      rows.blocks().rows * rows.most_steps() > kNear ? kRoundsOfFar : kRoundsOfNear;
   const std::int64_t rounds =
       std::max(ceil_div(strips, num_threads() * kMostTogether),
-               num_threads() == 1 ? 1 : std::min(kLeastRounds, strips / num_threads()));
+               num_threads() == 1 ? 1 : std::min(least_rounds, strips / num_threads()));
   const std::int64_t together = ceil_div(strips, num_threads() * rounds);
   const std::int64_t pieces = ceil_div(strips, together);
   const std::int64_t cuts = std::min(ceil_div(num_threads(), pieces), blocks);
