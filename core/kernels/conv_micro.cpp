@@ -50,8 +50,8 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
 /// Sums of `positions` times `vectors`, from `start` or what is there, back to `sum`: add(cell, a) adds the
 /// products of one step to them, each_step(add) calls it for all.
 template <int kPositions, int kVectors, int kStep, class EachStep>
-void position_sums(const float* start, std::int64_t start_ld, float* sum, std::int64_t ld,
-                   EachStep each_step) {
+[[gnu::always_inline]] inline void position_sums(const float* start, std::int64_t start_ld, float* sum,
+                                                 std::int64_t ld, EachStep each_step) {
   using S = Simd<float>;
   S::Vector acc[kPositions][kVectors];
 #pragma GCC unroll 16

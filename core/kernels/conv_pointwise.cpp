@@ -20,32 +20,18 @@ struct CellColumns : Planes {
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
-    constexpr std::int64_t kAhead = 4;  // steps to fetch beforehand
-    struct Copy {
-      const float* from;
-      float* to;
-      std::int64_t pitch, room;
-      S::Mask mask;
-    };
-    std::vector<Copy> copies;
+    StepCopies copies(2 * ceil_div(width, S::kLanes));
     each_image(j, width, [&](std::int64_t at, std::int64_t count, std::int64_t image, std::int64_t cell) {
-      const float* from = source + image * source_image + first * pitch + cell;
+      const float* from = source + image * source_image + cell;
       for (std::int64_t i = 0, some = 0; i < count; i += some) {
         const std::int64_t strip = (at + i) / kStripWidth, in_strip = (at + i) % kStripWidth;
         const std::int64_t wide = strip_pitch(width - strip * kStripWidth);
         const std::int64_t room = std::min<std::int64_t>(wide - in_strip, S::kLanes);
         some = std::min(count - i, room);
-        copies.push_back(
-            {from + i, to + strip * strip_size + in_strip, wide, room, S::lanes_between(0, 0, some)});
+        copies.add(from + i, some, to + strip * strip_size + in_strip, wide, room);
       }
     });
-    for (std::int64_t p = 0; p < steps; ++p)
-      for (Copy& copy : copies) {
-        __builtin_prefetch(copy.from + kAhead * pitch);
-        S::store_some(copy.to, S::load_masked(copy.from, copy.mask), copy.room);
-        copy.from += pitch;
-        copy.to += copy.pitch;
-      }
+    copies.run({nullptr, pitch, 1}, first, steps);
   }
 };
 
