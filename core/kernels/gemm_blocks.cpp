@@ -10,7 +10,7 @@ namespace {
 using S = Simd<float>;
 constexpr std::int64_t kSumLength = 512;        ///< steps of a part of a sum
 constexpr std::int64_t kMostTogether = 8;       ///< blocks that are packed at a time
-constexpr std::int64_t kWorthAPiece = 1 << 16;  ///< elements worth packing on another thread
+constexpr std::int64_t kWorthAPiece = 1 << 15;  ///< elements worth packing on another thread
 
 /// f(data, some, done) for the runs of steps [first, first + steps): `some` steps that begin at data[0] of an
 /// operand's column, after `done` others.
