@@ -18,9 +18,15 @@ constexpr std::int64_t kSumLength = 96;         ///< products added before a blo
 constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
 constexpr std::int64_t kPositions = 512;
 
+/// Neighbouring outputs of a block, at most: so many that no single vector of channels is left over, which
+/// would be the worst of blocks.
+std::int64_t most_positions(std::int64_t vectors) {
+  return vectors % 2 == 1 && vectors > 1 ? micro::kMaxSums / 3 : micro::kMaxPositions;
+}
+
 /// Vectors of a block where rows of `width` outputs are cut into blocks as equal as can be.
-std::int64_t vectors_beside(std::int64_t width) {
-  const std::int64_t positions = ceil_div(width, ceil_div(width, micro::kMaxPositions));
+std::int64_t vectors_beside(std::int64_t width, std::int64_t most) {
+  const std::int64_t positions = ceil_div(width, ceil_div(width, most));
   return std::min<std::int64_t>(micro::kMaxSums / positions, micro::kMaxChannelVectors);
 }
 
@@ -36,7 +42,7 @@ class Runner {
                           pass.images * pass.channels * product(pass.shape.source)),
               0, pass.shape.step[2] <= micro::kMaxStep ? TilePlan::Strides::kept : TilePlan::Strides::apart,
               kLanes),
-        blocks_(vectors_, vectors_beside(plan_.full().count[2])),
+        blocks_(vectors_, vectors_beside(plan_.full().count[2], most_positions(vectors_))),
         packed_(
             static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),
         start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), float(0)) {
@@ -244,7 +250,7 @@ class Runner {
     /// The tile's outputs, row by row, in pieces that a block takes.
     void list_pieces(const Tile& t) {
       pieces_.clear();
-      const std::int64_t pieces = ceil_div(t.count[2], micro::kMaxPositions);
+      const std::int64_t pieces = ceil_div(t.count[2], most_positions(r_.vectors_));
       for (std::int64_t image = 0; image < t.images; ++image)
         for (std::int64_t d = 0; d < t.count[0]; ++d)
           for (std::int64_t h = 0; h < t.count[1]; ++h)
