@@ -1,12 +1,19 @@
 #include <evenkeel/core/kernels/conv_micro.h>
 
 #include <array>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 namespace evenkeel::kernels::micro {
 
 namespace {
+
+/// Whether all rows from `first` on, `ld` apart, begin where a vector would in an aligned array.
+template <class T>
+bool on_lines(const T* first, std::int64_t ld) {
+  return reinterpret_cast<std::uintptr_t>(first) % kVectorBytes == 0 && ld % Simd<T>::kLanes == 0;
+}
 
 template <class T, int kRows, int kVectors>
 void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, const T* tile,
@@ -20,10 +27,13 @@ void output_block_of(std::int64_t k, const T* a, const std::int32_t* offset, con
   std::int64_t at[kVectors];
   for (int v = 0; v < kVectors; ++v) at[v] = lanes[v].source - lanes[0].source;
   tile += lanes[0].source;
-  for (int v = 0; v < kVectors; ++v) {
-    const T* to = c + lanes[v].target;
+  const auto fetch = [&](const T* to) {
     for (int r = 0; r < kRows; ++r, to += ldc) __builtin_prefetch(to, 1);
-  }
+  };
+  for (int v = 0; v < kVectors; ++v) fetch(c + lanes[v].target);
+  // The last vector of a row that begins within a line of the cache ends in another line.
+  const T* last = c + lanes[kVectors - 1].target;
+  if (!on_lines(last, ldc)) fetch(last + S::kLanes - 1);
   for (std::int64_t p = 0; p < k; ++p) {
     const T* cells = tile + offset[p];
     typename S::Vector x[kVectors];
