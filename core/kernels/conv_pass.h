@@ -2,6 +2,7 @@
 
 #include <evenkeel/core/kernels/conv_pack.h>
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
 
@@ -150,8 +151,10 @@ void deliver(const ConvPass<T>& pass, const Tile& t, const T* results, std::int6
               const Sizes3& start = pass.phases[phase].start;
               const std::int64_t to_d = start[0] + (t.begin[0] + d) * pass.step[0];
               const std::int64_t to_h = start[1] + (t.begin[1] + h) * pass.step[1];
-              if (to_d < pass.size[0] && to_h < pass.size[1])
-                weave(from + phase * pitch, plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin);
+              if (to_d >= pass.size[0] || to_h >= pass.size[1]) continue;
+              T* to = plane + (to_d * pass.size[1] + to_h) * pass.size[2] + begin;
+              fetch_to_write(to + product(pass.size), length);
+              weave(from + phase * pitch, to);
             }
           }
       }

@@ -4,6 +4,7 @@
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -204,17 +205,20 @@ class Runner {
 
     template <int kWidth>
     void deliver(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) const {
+      const std::int64_t begin = kOutputs * t.begin[2], length = kOutputs * t.count[2];
       for (std::int64_t image = 0; image < t.images; ++image)
         for (std::int64_t row = row_begin; row < row_end; ++row) {
           const std::int64_t channel = group * p_.rows + row;
           const float bias = p_.bias != nullptr ? p_.bias[channel] : 0.0f;
           float* plane = p_.target + ((t.image + image) * p_.groups * p_.rows + channel) * product(p_.size);
           for (std::int64_t d = 0; d < t.count[0]; ++d)
-            for (std::int64_t h = 0; h < t.count[1]; ++h)
-              winograd::deliver_row<kWidth>(
-                  sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, h), p_.rows * sums_ld_,
-                  p_.shape.turns, t.begin[2], t.count[2], bias, p_.beta != 0,
-                  plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2], p_.size[2]);
+            for (std::int64_t h = 0; h < t.count[1]; ++h) {
+              float* to = plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2];
+              fetch_to_write(to + product(p_.size) + begin, std::min(length, p_.size[2] - begin));
+              winograd::deliver_row<kWidth>(sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, h),
+                                            p_.rows * sums_ld_, p_.shape.turns, t.begin[2], t.count[2], bias,
+                                            p_.beta != 0, to, p_.size[2]);
+            }
         }
     }
 

@@ -10,6 +10,13 @@
 
 namespace evenkeel::kernels {
 
+/// Fetches the lines of the cache that hold `count` elements of a row which will soon be written.
+template <class T>
+void fetch_to_write(const T* row, std::int64_t count) {
+  constexpr std::int64_t kLine = 64 / sizeof(T);
+  for (std::int64_t i = 0; i < count; i += kLine) __builtin_prefetch(row + i, 1);
+}
+
 /// Copies rows: to[i] = row[first + i * step] for i < count, zero where that is outside [0, length). Stores
 /// whole vectors: up to kLanes - 1 elements beyond count.
 template <class T>
