@@ -102,10 +102,14 @@ void channel_block_of(std::int64_t k, const float* a, const std::int32_t* offset
 template <int kRows, int kVectors>
 void matrix_block_of(std::int64_t k, const float* b, const float* a, std::int64_t pitch, const float* start,
                      std::int64_t start_ld, float* c, std::int64_t ld) {
+  constexpr std::int64_t kFetchAhead = 512;  // elements of a, which comes from farther away than b
   position_sums<kRows, kVectors, 1>(start, start_ld, c, ld, [=](auto add) {
     const float* row = a;
 #pragma GCC unroll 2
-    for (std::int64_t p = 0; p < k; ++p, row += pitch) add(row, b + p * kVectors * Simd<float>::kLanes);
+    for (std::int64_t p = 0; p < k; ++p, row += pitch) {
+      __builtin_prefetch(row + kFetchAhead);
+      add(row, b + p * kVectors * Simd<float>::kLanes);
+    }
   });
 }
 
