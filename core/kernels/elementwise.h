@@ -24,21 +24,26 @@ void fetch_ahead(T* data) {
     __builtin_prefetch(reinterpret_cast<const void*>(at + line), !std::is_const_v<T>);
 }
 
-/// f(i) for i in [0, n), in parallel; f must be free of dependencies between different i. `arrays` are those
-/// that f reads (const T*) and writes (T*) at i.
+/// f(i) for i in [begin, end); f must be free of dependencies between different i. `arrays` are those that f
+/// reads (const T*) and writes (T*) at i.
+template <class F, class... T>
+void map_range(std::int64_t begin, std::int64_t end, F&& f, T*... arrays) {
+  constexpr int kBlock = 32;
+  std::int64_t i = begin;
+  for (; sizeof...(T) > 0 && i + kBlock <= end; i += kBlock) {
+    (fetch_ahead<kBlock>(arrays + i), ...);
+#pragma GCC ivdep
+    for (int j = 0; j < kBlock; ++j) f(i + j);
+  }
+#pragma GCC ivdep
+  for (; i < end; ++i) f(i);
+}
+
+/// map_range over [0, n), in parallel.
 template <class F, class... T>
 void map(std::int64_t n, F&& f, T*... arrays) {
-  constexpr int kBlock = 32;
-  detail::parallel_ranges(n, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::int64_t i = begin;
-    for (; sizeof...(T) > 0 && i + kBlock <= end; i += kBlock) {
-      (fetch_ahead<kBlock>(arrays + i), ...);
-#pragma GCC ivdep
-      for (int j = 0; j < kBlock; ++j) f(i + j);
-    }
-#pragma GCC ivdep
-    for (; i < end; ++i) f(i);
-  });
+  detail::parallel_ranges(n, kElementwiseGrain,
+                          [&](std::int64_t begin, std::int64_t end) { map_range(begin, end, f, arrays...); });
 }
 
 /// y[i] = f(x[i]). y may be x.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <evenkeel/core/kernels/elementwise.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -27,14 +29,16 @@ inline constexpr std::int64_t kMomentLanes = 32;
 inline constexpr std::int64_t kMomentBlock = 2048;
 
 /// Sum of f(i) for i in [0, n), f free of dependencies between different i, in kMomentLanes interleaved
-/// partial sums.
-template <class T, class F>
-T sum_lanes(std::int64_t n, F&& f) {
+/// partial sums. `arrays` are those that f reads at i from memory.
+template <class T, class F, class... A>
+T sum_lanes(std::int64_t n, F&& f, A*... arrays) {
   T lanes[kMomentLanes] = {};
   std::int64_t i = 0;
-  for (; i + kMomentLanes <= n; i += kMomentLanes)
+  for (; i + kMomentLanes <= n; i += kMomentLanes) {
+    (fetch_ahead<kMomentLanes>(arrays + i), ...);
 #pragma GCC ivdep
     for (std::int64_t lane = 0; lane < kMomentLanes; ++lane) lanes[lane] += f(i + lane);
+  }
   for (std::int64_t lane = 0; i + lane < n; ++lane) lanes[lane] += f(i + lane);
   for (std::int64_t width = kMomentLanes / 2; width > 0; width /= 2)
     for (std::int64_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
@@ -69,8 +73,8 @@ struct GradientSums {
 };
 
 /// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n); in double if there are only a few.
-template <class T, class G>
-GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean) {
+template <class T, class G, class... A>
+GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean, A*... arrays) {
   GradientSums all;
   if (n < kMomentLanes) {
     for (std::int64_t i = 0; i < n; ++i) {
@@ -90,8 +94,10 @@ GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean) {
       product[lane] += g * (x[i] - mean);
     };
     std::int64_t i = begin;
-    for (; i + kMomentLanes <= end; i += kMomentLanes)
+    for (; i + kMomentLanes <= end; i += kMomentLanes) {
+      (fetch_ahead<kMomentLanes>(arrays + i), ...);
       for (std::int64_t lane = 0; lane < kMomentLanes; ++lane) add(lane, i + lane);
+    }
     for (std::int64_t lane = 0; i + lane < end; ++lane) add(lane, i + lane);
     all.gradient +=
         static_cast<double>(sum_lanes<T>(kMomentLanes, [&](std::int64_t lane) { return plain[lane]; }));
@@ -110,7 +116,9 @@ Moments moments_of(const T* x, std::int64_t n) {
   for (std::int64_t begin = 0; begin < n; begin += kMomentBlock) {
     const std::int64_t count = std::min(kMomentBlock, n - begin);
     const T* block = x + begin;
-    const T mean = sum_lanes<T>(count, [=](std::int64_t i) { return block[i]; }) / static_cast<T>(count);
+    const T mean = sum_lanes<T>(
+                       count, [=](std::int64_t i) { return block[i]; }, block) /
+                   static_cast<T>(count);
     // mean is rounded: the mean deviation corrects it.
     const GradientSums sums = gradient_sums(
         block, [=](std::int64_t i) { return block[i] - mean; }, count, mean);

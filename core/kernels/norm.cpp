@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/norm.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -109,7 +110,8 @@ void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T
     const T* in = x + row * g.size;
     T* out = y + row * g.size;
     const auto write = [&](auto activate) {
-      for (std::int64_t i = 0; i < g.size; ++i) out[i] = activate(line(in[i]));
+      map_range(
+          0, g.size, [=](std::int64_t i) { out[i] = activate(line(in[i])); }, in, out);
     };
     if (then.kind == Kind::none)
       write([](T z) { return z; });
@@ -134,7 +136,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     const T* out = gy + row * g.size;
     const Line line(g, row, mean, rstd, weight, bias, then);
     with_gradient(then, line, in, out, [&](auto gradient) {
-      sums.data()[row] = gradient_sums(in, gradient, g.size, line.center);
+      sums.data()[row] = gradient_sums(in, gradient, g.size, line.center, in, out);
     });
     sums.data()[row].product *= static_cast<double>(rstd[statistic_of(g, row)]);
     if (gslope != nullptr)
@@ -155,16 +157,18 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     const T slope = r * r * static_cast<T>(means.product);
     const T level = r * static_cast<T>(means.gradient);
     const T* in = x + row * g.size;
+    const T* out = gy + row * g.size;
     T* to = gx + row * g.size;
-    with_gradient(then, line, in, gy + row * g.size, [&](auto gradient) {
+    with_gradient(then, line, in, out, [&](auto gradient) {
       const auto value = [=](std::int64_t i) {
         return line.scale * gradient(i) - slope * (in[i] - line.center) - level;
       };
-      if (gx_beta == T(0)) {
-        for (std::int64_t i = 0; i < g.size; ++i) to[i] = value(i);
-      } else {
-        for (std::int64_t i = 0; i < g.size; ++i) to[i] += value(i);
-      }
+      if (gx_beta == T(0))
+        map_range(
+            0, g.size, [=](std::int64_t i) { to[i] = value(i); }, in, out, to);
+      else
+        map_range(
+            0, g.size, [=](std::int64_t i) { to[i] += value(i); }, in, out, to);
     });
   };
 
