@@ -43,13 +43,17 @@ void prelu_backward(const Rows& rows, const T* x, const T* weight, const T* gy, 
       [=, slopes = rows.slopes, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
         if (gw != nullptr)
           out[row] = static_cast<double>(kernels::sum_lanes<T>(
-              size, [=](std::int64_t i) { return gy[at + i] * (x[at + i] > 0 ? T(0) : x[at + i]); }));
+              size, [=](std::int64_t i) { return gy[at + i] * (x[at + i] > 0 ? T(0) : x[at + i]); }, gy + at,
+              x + at));
         if (gx == nullptr) return;
         const T slope = weight[row % slopes];
-        for (std::int64_t i = at; i < at + size; ++i) {
-          const T gradient = x[i] > 0 ? gy[i] : gy[i] * slope;
-          gx[i] = gx_beta == T(0) ? gradient : gx[i] + gradient;
-        }
+        kernels::map_range(
+            at, at + size,
+            [=](std::int64_t i) {
+              const T gradient = x[i] > 0 ? gy[i] : gy[i] * slope;
+              gx[i] = gx_beta == T(0) ? gradient : gx[i] + gradient;
+            },
+            x, gy, gx);
       });
   for (std::int64_t slope = 0; gw != nullptr && slope < rows.slopes; ++slope) {
     double sum = 0;

@@ -112,9 +112,10 @@ Tensor pointwise(const Op& op, const Tensor& x, const Tensor& target, const Tens
     with_elements(weight, T(1), [&](auto w) {
       const auto loss = [=](std::int64_t i) { return static_cast<T>(op.f(in[i], to[i], w(i))); };
       if (each)
-        kernels::map(x.numel(), [=](std::int64_t i) { y[i] = loss(i); });
+        kernels::map(
+            x.numel(), [=](std::int64_t i) { y[i] = loss(i); }, in, to, y);
       else
-        *y = static_cast<T>(factor * detail::sum_of<T>(x.numel(), loss));
+        *y = static_cast<T>(factor * detail::sum_of<T>(x.numel(), loss, in, to));
     });
   });
   return record(
@@ -137,9 +138,11 @@ Tensor pointwise(const Op& op, const Tensor& x, const Tensor& target, const Tens
                 return scale * g(i) * static_cast<T>(slope(a[i], b[i], w(i)));
               };
               if (add)
-                kernels::map(in.numel(), [=](std::int64_t i) { values[i] += value(i); });
+                kernels::map(
+                    in.numel(), [=](std::int64_t i) { values[i] += value(i); }, a, b, values);
               else
-                kernels::map(in.numel(), [=](std::int64_t i) { values[i] = value(i); });
+                kernels::map(
+                    in.numel(), [=](std::int64_t i) { values[i] = value(i); }, a, b, values);
             });
           });
         };

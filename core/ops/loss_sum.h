@@ -8,15 +8,16 @@
 
 namespace evenkeel::detail {
 
-/// Sum over fixed pieces in fixed order; f(i) is the i-th loss.
-template <class T, class F>
-double sum_of(std::int64_t count, F f) {
+/// Sum over fixed pieces in fixed order; f(i) is the i-th loss. `arrays` are those that f reads at i.
+template <class T, class F, class... A>
+double sum_of(std::int64_t count, F f, const A*... arrays) {
   const std::int64_t grain = kernels::kMomentBlock, pieces = (count + grain - 1) / grain;
   Workspace<double> sums(static_cast<std::size_t>(pieces));
   parallel_ranges(pieces, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t piece = begin; piece < end; ++piece)
       sums.data()[piece] = static_cast<double>(kernels::sum_lanes<T>(
-          std::min(grain, count - piece * grain), [&](std::int64_t i) { return f(piece * grain + i); }));
+          std::min(grain, count - piece * grain), [&](std::int64_t i) { return f(piece * grain + i); },
+          arrays + piece * grain...));
   });
   double total = 0;
   for (std::int64_t piece = 0; piece < pieces; ++piece) total += sums.data()[piece];
