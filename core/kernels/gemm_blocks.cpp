@@ -92,28 +92,21 @@ PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, 
 }
 
 void PackedRows::pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha) {
-  const auto each = [&](auto&& f) {
+  for (std::int64_t part = 0; a.stride == 1 && part < parts_; ++part) {
+    StepCopies copies(last - first);
     for (std::int64_t b = first; b < last; ++b)
-      for (std::int64_t part = 0; part < parts_; ++part)
-        f(a.from(blocks_.begin(b)), b, part, packed_.data() + (part * blocks_.count + b) * block_size());
-  };
-  if (a.stride == 1) {
-    for (std::int64_t part = 0; part < parts_; ++part) {
-      StepCopies copies(last - first);
-      for (std::int64_t b = first; b < last; ++b)
-        copies.add(a.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
-                   packed_.data() + (part * blocks_.count + b) * block_size(), step_pitch_, kLanes);
-      copies.run(a, first_step(part), steps(part));
-    }
-  } else {
-    each([&](const Operand& from, std::int64_t b, std::int64_t part, float* to) {
-      turn_lanes(from, first_step(part), steps(part), height(b), step_pitch_, to);
-    });
+      copies.add(a.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
+                 packed_block(part, b), step_pitch_, kLanes);
+    copies.run(a, first_step(part), steps(part));
   }
-  if (alpha != 1)
-    each([&](const Operand&, std::int64_t, std::int64_t part, float* to) {
-      for (std::int64_t k = 0; k < steps(part) * step_pitch_; ++k) to[k] *= alpha;
-    });
+  // A row's parts follow one another.
+  for (std::int64_t b = first; b < last; ++b)
+    for (std::int64_t part = 0; part < parts_; ++part) {
+      float* to = packed_block(part, b);
+      if (a.stride != 1)
+        turn_lanes(a.from(blocks_.begin(b)), first_step(part), steps(part), height(b), step_pitch_, to);
+      for (std::int64_t k = 0; alpha != 1 && k < steps(part) * step_pitch_; ++k) to[k] *= alpha;
+    }
 }
 
 void PackedRows::list_runs() {

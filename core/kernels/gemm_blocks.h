@@ -86,9 +86,7 @@ class PackedRows {
   int height(std::int64_t block) const {
     return static_cast<int>(blocks_.begin(block + 1) - blocks_.begin(block));
   }
-  const float* block(std::int64_t part, std::int64_t block) const {
-    return packed_.data() + (part * blocks_.count + block) * block_size();
-  }
+  const float* block(std::int64_t part, std::int64_t block) const { return packed_block(part, block); }
   std::int64_t step_pitch() const { return step_pitch_; }
 
   bool in_place() const { return in_place_; }
@@ -100,6 +98,9 @@ class PackedRows {
  private:
   static constexpr std::int64_t kLanes = Simd<float>::kLanes;
   std::int64_t block_size() const { return most_steps_ * step_pitch_ + kLanes; }
+  float* packed_block(std::int64_t part, std::int64_t block) const {
+    return packed_.data() + (part * blocks_.count + block) * block_size();
+  }
   void pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha);
 
   static bool fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns);
