@@ -63,30 +63,31 @@ template <int kPositions, int kVectors, int kStep, class EachStep>
 [[gnu::always_inline]] inline void position_sums(const float* start, std::int64_t start_ld, float* sum,
                                                  std::int64_t ld, EachStep each_step) {
   using S = Simd<float>;
+  constexpr std::int64_t kLanes = S::kLanes;
   S::Vector acc[kPositions][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v)
-      acc[i][v] = start != nullptr ? S::load(start + i * start_ld + v * S::kLanes) : S::Vector{};
+      acc[i][v] = start != nullptr ? S::load(start + i * start_ld + v * kLanes) : S::Vector{};
   for (int i = 0; i < kPositions; ++i) {
     __builtin_prefetch(sum + i * ld, 0, 2);
-    __builtin_prefetch(sum + i * ld + kVectors * S::kLanes - 1, 0, 2);
+    __builtin_prefetch(sum + i * ld + kVectors * kLanes - 1, 0, 2);
   }
   each_step([&](const float* cell, const float* a) {
     S::Vector weights[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) weights[v] = S::load(a + v * S::kLanes);
+    for (int v = 0; v < kVectors; ++v) weights[v] = S::load(a + v * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[i * kStep] * weights[v];
+      for (int v = 0; v < kVectors; ++v) acc[i][v] += cell[std::int64_t{i} * kStep] * weights[v];
   });
 #pragma GCC unroll 16
   for (int i = 0; i < kPositions; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      float* to = sum + i * ld + v * S::kLanes;
+      float* to = sum + i * ld + v * kLanes;
       S::store(to, start != nullptr ? acc[i][v] : acc[i][v] + S::load(to));
     }
 }

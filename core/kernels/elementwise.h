@@ -3,6 +3,7 @@
 #include <evenkeel/core/parallel.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <type_traits>
@@ -17,11 +18,11 @@ inline constexpr std::int64_t kElementwiseGrain = 1 << 15;
 /// does not look ahead by itself, nor does it for what is only written.
 template <int kCount, class T>
 void fetch_ahead(T* data) {
-  constexpr std::uintptr_t kAhead = 4096, kLine = 64;
-  const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(data) + kAhead;
+  constexpr std::size_t kAhead = 4096, kLine = 64;
+  const char* at = reinterpret_cast<const char*>(data) + kAhead;
 #pragma GCC unroll 16
-  for (std::uintptr_t line = 0; line < kCount * sizeof(T); line += kLine)
-    __builtin_prefetch(reinterpret_cast<const void*>(at + line), !std::is_const_v<T>);
+  for (std::size_t line = 0; line < kCount * sizeof(T); line += kLine)
+    __builtin_prefetch(at + line, !std::is_const_v<T>);
 }
 
 /// f(i) for i in [begin, end); f must be free of dependencies between different i. `arrays` are those that f
