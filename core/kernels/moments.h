@@ -72,7 +72,8 @@ struct GradientSums {
   }
 };
 
-/// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n); in double if there are only a few.
+/// The sums of gy(i) and gy(i) * (x[i] - mean) for i in [0, n); in double if there are only a few. `arrays`
+/// as in sum_lanes.
 template <class T, class G, class... A>
 GradientSums gradient_sums(const T* x, G&& gy, std::int64_t n, T mean, A*... arrays) {
   GradientSums all;
