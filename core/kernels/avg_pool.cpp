@@ -1,80 +1,36 @@
-#include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/elementwise.h>
+#include <evenkeel/core/kernels/pool.h>
+#include <evenkeel/core/kernels/pool_fold.h>
 #include <evenkeel/core/kernels/pool_windows.h>
 #include <evenkeel/core/kernels/reduce.h>
+#include <evenkeel/core/kernels/scratch.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/parallel.h>
-#include <evenkeel/core/storage.h>
 
 #include <algorithm>
-#include <type_traits>
+#include <array>
+#include <cstdint>
+#include <utility>
 
 namespace evenkeel::kernels {
 
 namespace {
 
-/// The windows of the last axis, by their offsets where they are evenly spaced: loops over windows then
-/// vectorise.
-class Columns {
- public:
-  explicit Columns(const Windows& w) : windows_(w.axis[2]), step_(w.stride), even_(w.stride > 0) {
-    if (even_) offsets_.reserve(static_cast<std::size_t>(w.kernel));
-    for (std::int64_t k = 0; even_ && k < w.kernel; ++k) {
-      const std::int64_t offset = k * w.dilation - w.padding;
-      offsets_.push_back({offset, inside(w.out[2], step_, offset, w.in[2])});
-    }
+template <class T>
+struct Sum {
+  using Element = T;
+  using Values = typename Simd<T>::Vector;
+  static constexpr T kEmpty = 0;
+  static constexpr bool kPlaces = false, kMean = true;
+
+  void offer(const Sum& next) { value += next.value; }
+
+  template <int kFirst>
+  Sum turned() const {
+    return {joined<T, kFirst>(value, value)};
   }
 
-  /// out[o] = sum of row over window o.
-  template <class T>
-  void sum(const T* row, T* out) const {
-    const auto count = static_cast<std::int64_t>(windows_.size());
-    if (!even_) {
-      for (std::int64_t o = 0; o < count; ++o) {
-        const T* cells = row + windows_[o].begin;
-        out[o] = sum_lanes<T>(windows_[o].end - windows_[o].begin, [=](std::int64_t k) { return cells[k]; });
-      }
-      return;
-    }
-    std::fill_n(out, count, T(0));
-    each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
-      for (std::int64_t o = begin; o < end; ++o) out[o] += row[o * step + offset];
-    });
-  }
-
-  /// line[k] = sum of share over the windows that hold cell k.
-  template <class T>
-  void spread(const T* share, std::int64_t width, T* line) const {
-    std::fill_n(line, width, T(0));
-    for (std::size_t o = 0; !even_ && o < windows_.size(); ++o)
-      for (std::int64_t k = windows_[o].begin; k < windows_[o].end; ++k) line[k] += share[o];
-    each_offset([&](std::int64_t offset, std::int64_t begin, std::int64_t end, auto step) {
-      for (std::int64_t o = begin; o < end; ++o) line[o * step + offset] += share[o];
-    });
-  }
-
-  /// Calls f(offset, first window, end, step) for each cell of the window, the step a constant where it is 1
-  /// or 2.
-  template <class F>
-  void each_offset(F&& f) const {
-    for (const auto& [offset, range] : offsets_) {
-      if (step_ == 1)
-        f(offset, range.begin, range.end, std::integral_constant<std::int64_t, 1>{});
-      else if (step_ == 2)
-        f(offset, range.begin, range.end, std::integral_constant<std::int64_t, 2>{});
-      else
-        f(offset, range.begin, range.end, step_);
-    }
-  }
-
- private:
-  struct Offset {
-    std::int64_t offset;
-    IndexRange range;
-  };
-
-  const ScratchVector<Window>& windows_;
-  std::int64_t step_;
-  bool even_;
-  ScratchVector<Offset> offsets_;
+  Values value;
 };
 
 Windows adaptive_windows(const PoolGeometry& g) {
@@ -89,69 +45,190 @@ Windows adaptive_windows(const PoolGeometry& g) {
       w.axis[a].push_back({begin, end, 1, end - begin});
     }
   }
+  if (w.out[2] > 0 && w.in[2] % w.out[2] == 0) w.kernel = w.stride = w.in[2] / w.out[2];
   return w;
 }
 
-/// Calls f(first cell) for the rows of a window.
-template <class F>
-void each_window_row(const Windows& windows, const Window& d, const Window& h, F&& f) {
-  for (std::int64_t i = d.begin; i < d.end; ++i)
-    for (std::int64_t j = h.begin; j < h.end; ++j) f((i * windows.in[1] + j) * windows.in[2]);
+/// Whether there is one window, of all cells.
+bool takes_whole_planes(const Windows& w) {
+  return product(w.out) == 1 &&
+         std::all_of(w.axis.begin(), w.axis.end(), [&, in = w.in.begin()](const auto& axis) mutable {
+           return axis[0].begin == 0 && axis[0].end == *in++;
+         });
 }
 
-/// Sums of windows: the rows of a window are added up as wholes, then the cells that lie in its columns.
+/// By how much a cell counts in the mean over whole planes.
+template <class T>
+T share_of_cell(const Windows& w) {
+  return T(1) / static_cast<T>(w.axis[0][0].counted * w.axis[1][0].counted * w.axis[2][0].counted);
+}
+
 template <class T>
 void average_forward(const Windows& windows, std::int64_t planes, const T* x, T* y) {
-  const std::int64_t width = windows.in[2];
-  const std::int64_t out_width = windows.out[2];
-  const Columns columns(windows);
+  const std::int64_t in_cells = product(windows.in), out_cells = product(windows.out);
+  if (takes_whole_planes(windows))
+    return sum_axis(planes, in_cells, 1, share_of_cell<T>(windows), x, T(0), y);
+  const PoolFold<Sum<T>> fold(windows);
   detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
-    detail::Workspace<T> rows(static_cast<std::size_t>(width));
-    T* sum = rows.data();
-    T* out = y + begin * product(windows.out);
-    for (std::int64_t plane = begin; plane < end; ++plane)
-      for (const Window& d : windows.axis[0])
-        for (const Window& h : windows.axis[1]) {
-          std::fill_n(sum, width, T(0));
-          each_window_row(windows, d, h, [&](std::int64_t first) {
-            const T* row = x + plane * product(windows.in) + first;
-            for (std::int64_t k = 0; k < width; ++k) sum[k] += row[k];
-          });
-          columns.sum(sum, out);
-          const std::int64_t counted = d.counted * h.counted;
-          for (std::int64_t o = 0; o < out_width; ++o)
-            out[o] /= static_cast<T>(counted * windows.axis[2][o].counted);
-          out += out_width;
-        }
+    fold.run(end - begin, x + begin * in_cells, y + begin * out_cells, nullptr);
   });
 }
 
-/// The forward pass the other way: each window's share along the columns, then into the rows as wholes.
+/// Spreads the gradients of means over the cells of planes, the forward pass the other way: each row of
+/// windows along its columns, then the rows of windows that hold a row of cells are added up as wholes.
+template <class T>
+class PoolSpread {
+ public:
+  explicit PoolSpread(const Windows& w)
+      : w_(w),
+        by_stride_(w.stride < std::ssize(kSpread) ? w.stride : 0),
+        before_(by_stride_ > 0 ? w.kernel / by_stride_ + 1 : 0),
+        pitch_(pitch_of_lines()),
+        rows_{holders_of(w.axis[0], w.in[0]), holders_of(w.axis[1], w.in[1])} {
+    for (const Window& window : w.axis[2]) counted_.push_back(static_cast<T>(window.counted));
+    counted_.resize(counted_.size() + S::kLanes, T(1));
+  }
+
+  /// For `planes` planes: gx = the spread of gy + beta * gx.
+  void run(std::int64_t planes, const T* gy, T* gx, T beta) const {
+    const std::int64_t behind = by_stride_ > 0 ? (w_.in[2] + w_.padding) / by_stride_ : 0;
+    ScratchVector<T> shares(static_cast<std::size_t>(before_ + std::max(w_.out[2], behind) + 2 * S::kLanes));
+    ScratchVector<T> lines(static_cast<std::size_t>(w_.out[0] * w_.out[1] * pitch_));
+    for (; planes > 0; --planes) {
+      T* line = lines.data();
+      for (const Window& d : w_.axis[0])
+        for (const Window& h : w_.axis[1]) {
+          divide(static_cast<T>(d.counted * h.counted), gy, shares.data() + before_);
+          (this->*kSpread[by_stride_])(shares.data() + before_, line);
+          gy += w_.out[2];
+          line += pitch_;
+        }
+      for (const Holders& d : rows_[0])
+        for (const Holders& h : rows_[1]) {
+          add_lines(d, h, lines.data() + w_.padding, gx, beta);
+          gx += w_.in[2];
+        }
+    }
+  }
+
+ private:
+  using S = Simd<T>;
+  static constexpr std::int64_t kMostStride = 4;  ///< of windows whose shares are spread in vectors
+
+  /// Windows [begin, end) that hold a cell.
+  struct Holders {
+    std::int64_t begin, end;
+  };
+
+  static ScratchVector<Holders> holders_of(const ScratchVector<Window>& windows, std::int64_t cells) {
+    ScratchVector<Holders> holders;
+    holders.reserve(static_cast<std::size_t>(cells));
+    Holders now{0, 0};
+    const auto count = std::ssize(windows);
+    for (std::int64_t cell = 0; cell < cells; ++cell) {
+      while (now.end < count && windows[now.end].begin <= cell) ++now.end;
+      while (now.begin < now.end && windows[now.begin].end <= cell) ++now.begin;
+      holders.push_back(now);
+    }
+    return holders;
+  }
+
+  /// Whole vectors of all strides, the padding before the first cell included.
+  std::int64_t pitch_of_lines() const {
+    const std::int64_t together = std::max<std::int64_t>(by_stride_, 1) * S::kLanes;
+    return ceil_div(w_.padding + w_.in[2], together) * together + S::kLanes;
+  }
+
+  /// What a cell of each window gets.
+  void divide(T rows, const T* gy, T* shares) const {
+    for (std::int64_t o = 0; o < w_.out[2]; o += S::kLanes)
+      S::store(shares + o, S::load_between(gy, o, 0, w_.out[2]) / (rows * S::load(counted_.data() + o)));
+  }
+
+  /// Vectors of evenly spaced windows: cell o * kStride + k takes the shares of windows o, o - 1 … that reach
+  /// it. The line begins with the padding, around the shares are zeros.
+  template <int kStride>
+  void spread(const T* shares, T* line) const {
+    const std::int64_t cells = w_.padding + w_.in[2];
+    for (std::int64_t o = 0; o * kStride < cells; o += S::kLanes) {
+      typename S::Vector parts[kStride] = {};
+      for (std::int64_t k = 0, back = 0; k < w_.kernel; k += kStride, ++back) {
+        const auto some = S::load(shares + o - back);
+#pragma GCC unroll 4
+        for (int i = 0; i < kStride; ++i)
+          if (k + i < w_.kernel) parts[i] += some;
+      }
+      [&]<int... kPart>(std::integer_sequence<int, kPart...>) {
+        (S::store(line + o * kStride + kPart * S::kLanes, woven<T, kPart>(parts)), ...);
+      }
+      (std::make_integer_sequence<int, kStride>{});
+    }
+  }
+
+  /// One window after another, wherever they are.
+  void spread_each(const T* shares, T* line) const {
+    line += w_.padding;
+    std::fill_n(line, w_.in[2], T(0));
+    for (const Window& window : w_.axis[2]) {
+      const T share = *shares++;
+      for (std::int64_t k = window.begin; k < window.end; ++k) line[k] += share;
+    }
+  }
+
+  /// gx = the lines of the rows of windows that hold a row + beta * gx.
+  void add_lines(const Holders& d, const Holders& h, const T* lines, T* gx, T beta) const {
+    const std::int64_t width = w_.in[2];
+    const auto line = [&](std::int64_t i, std::int64_t j) { return lines + (i * w_.out[1] + j) * pitch_; };
+    const auto store = [&](auto cells) {
+      std::int64_t k = 0;
+      for (; k + S::kLanes <= width; k += S::kLanes) {
+        fetch_ahead<S::kLanes>(gx + k);
+        S::store(gx + k, cells(k));
+      }
+      if (k < width) S::store_some(gx + k, cells(k), width - k);
+    };
+    if (d.end - d.begin == 1 && h.end - h.begin == 1 && beta == T(0))
+      return store([only = line(d.begin, h.begin)](std::int64_t k) { return S::load(only + k); });
+    store([&](std::int64_t k) {
+      auto sum = beta == T(0) ? typename S::Vector{} : S::load_between(gx, k, 0, width);
+      for (std::int64_t i = d.begin; i < d.end; ++i)
+        for (std::int64_t j = h.begin; j < h.end; ++j) sum += S::load(line(i, j) + k);
+      return sum;
+    });
+  }
+
+  /// By stride.
+  static constexpr std::array<void (PoolSpread::*)(const T*, T*) const, kMostStride + 1> kSpread{
+      &PoolSpread::spread_each, &PoolSpread::spread<1>, &PoolSpread::spread<2>, &PoolSpread::spread<3>,
+      &PoolSpread::spread<4>};
+
+  const Windows& w_;
+  std::int64_t by_stride_;  ///< of kSpread
+  std::int64_t before_;     ///< windows that would begin before the first and reach it
+  std::int64_t pitch_;      ///< of lines
+  std::array<ScratchVector<Holders>, 2> rows_;
+  ScratchVector<T> counted_;  ///< by each window of the columns
+};
+
 template <class T>
 void average_backward(const Windows& windows, std::int64_t planes, const T* gy, T* gx, T beta) {
-  const std::int64_t in_cells = product(windows.in);
-  const std::int64_t width = windows.in[2];
-  const std::int64_t out_width = windows.out[2];
-  const Columns columns(windows);
+  const std::int64_t in_cells = product(windows.in), out_cells = product(windows.out);
+  if (!takes_whole_planes(windows)) {
+    const PoolSpread<T> spread(windows);
+    return detail::parallel_ranges(
+        planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+          spread.run(end - begin, gy + begin * out_cells, gx + begin * in_cells, beta);
+        });
+  }
+  const T share_of_one = share_of_cell<T>(windows);
   detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
-    detail::Workspace<T> shares(static_cast<std::size_t>(out_width)), line(static_cast<std::size_t>(width));
-    T* share = shares.data();
-    T* cells = line.data();
-    const T* out = gy + begin * product(windows.out);
     for (std::int64_t plane = begin; plane < end; ++plane) {
+      const T share = gy[plane] * share_of_one;
       T* in = gx + plane * in_cells;
-      if (beta == T(0)) std::fill_n(in, in_cells, T(0));
-      for (const Window& d : windows.axis[0])
-        for (const Window& h : windows.axis[1]) {
-          const std::int64_t counted = d.counted * h.counted;
-          for (std::int64_t o = 0; o < out_width; ++o)
-            share[o] = out[o] / static_cast<T>(counted * windows.axis[2][o].counted);
-          columns.spread(share, width, cells);
-          each_window_row(windows, d, h, [&](std::int64_t first) {
-            for (std::int64_t k = 0; k < width; ++k) in[first + k] += cells[k];
-          });
-          out += out_width;
-        }
+      if (beta == T(0))
+        std::fill_n(in, in_cells, share);
+      else
+        for (std::int64_t i = 0; i < in_cells; ++i) in[i] += share;
     }
   });
 }
@@ -170,28 +247,12 @@ void avg_pool_backward(const PoolGeometry& g, bool count_include_pad, const T* g
 
 template <class T>
 void adaptive_avg_pool_forward(const PoolGeometry& g, const T* x, T* y) {
-  const Windows windows = adaptive_windows(g);
-  const std::int64_t cells = product(windows.in);
-  if (product(windows.out) == 1)
-    return sum_axis(g.planes, cells, 1, T(1) / static_cast<T>(cells), x, T(0), y);
-  average_forward(windows, g.planes, x, y);
+  average_forward(adaptive_windows(g), g.planes, x, y);
 }
 
 template <class T>
 void adaptive_avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx, T beta) {
-  const Windows windows = adaptive_windows(g);
-  if (product(windows.out) != 1) return average_backward(windows, g.planes, gy, gx, beta);
-  const std::int64_t cells = product(windows.in);
-  detail::parallel_ranges(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) {
-      const T share = gy[plane] / static_cast<T>(cells);
-      T* in = gx + plane * cells;
-      if (beta == T(0))
-        std::fill_n(in, cells, share);
-      else
-        for (std::int64_t i = 0; i < cells; ++i) in[i] += share;
-    }
-  });
+  average_backward(adaptive_windows(g), g.planes, gy, gx, beta);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                \

@@ -21,7 +21,7 @@ struct Windows {
   Sizes3 in, out;
   std::array<ScratchVector<Window>, 3> axis;
   // Of the last axis; stride 0 where the windows are not evenly spaced.
-  std::int64_t kernel = 0, stride = 0, dilation = 0, padding = 0;
+  std::int64_t kernel = 0, stride = 0, dilation = 1, padding = 0;
 };
 
 inline Windows windows_of(const PoolGeometry& g, bool count_padding) {

@@ -1,3 +1,4 @@
+#include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,17 +21,37 @@ constexpr std::int64_t kRowBlock = 64;    ///< rows added in T before going on i
 constexpr std::int64_t kColumns = 256;    ///< columns worked on together
 constexpr std::int64_t kPiece = 1 << 15;  ///< elements worth a hand-off
 
+/// Sum of the lanes, halves first.
+template <class T>
+double sum_of_lanes(typename Simd<T>::Vector sum) {
+  constexpr int kWidth = Simd<T>::kLanes;
+  [&]<int... kHalvings>(std::integer_sequence<int, kHalvings...>) {
+    ((sum += joined<T, (kWidth >> (kHalvings + 1))>(sum, sum)), ...);
+  }
+  (std::make_integer_sequence<int, std::countr_zero(static_cast<unsigned>(kWidth))>{});
+  return static_cast<double>(sum[0]);
+}
+
 /// Sum of a contiguous block, in kLanes interleaved partial sums.
 template <class T>
 double sum_block(const T* x, std::int64_t n) {
-  T lanes[kLanes] = {};
+  using S = Simd<T>;
+  constexpr int kVectors = kLanes / S::kLanes;
+  typename S::Vector sum[kVectors] = {};
   std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
-  for (std::int64_t lane = 0; i + lane < n; ++lane) lanes[lane] += x[i + lane];
-  for (std::int64_t width = kLanes / 2; width > 0; width /= 2)
-    for (std::int64_t lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-  return lanes[0];
+  for (; i + kLanes <= n; i += kLanes) {
+    fetch_ahead<kLanes>(x + i);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) sum[v] += S::load(x + i + v * S::kLanes);
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < kVectors; ++v)
+    if (i + v * S::kLanes < n) sum[v] += S::load_between(x, i + v * S::kLanes, 0, n);
+#pragma GCC unroll 16
+  for (int width = kVectors / 2; width > 0; width /= 2)
+#pragma GCC unroll 16
+    for (int v = 0; v < width; ++v) sum[v] += sum[v + width];
+  return sum_of_lanes<T>(sum[0]);
 }
 
 /// Sum of a block of fewer than kLanes elements.
@@ -38,11 +60,7 @@ double sum_few(const T* x, std::int64_t n) {
   using S = Simd<T>;
   typename S::Vector sum = S::load_between(x, 0, 0, n);
   for (std::int64_t i = S::kLanes; i < n; i += S::kLanes) sum += S::load_between(x, i, 0, n);
-  [&]<int... kHalvings>(std::integer_sequence<int, kHalvings...>) {
-    ((sum += joined<T, (S::kLanes >> (kHalvings + 1))>(sum, sum)), ...);
-  }
-  (std::make_integer_sequence<int, std::countr_zero(static_cast<unsigned>(S::kLanes))>{});
-  return static_cast<double>(sum[0]);
+  return sum_of_lanes<T>(sum);
 }
 
 template <class T>
@@ -146,10 +164,8 @@ void sum_to_shape(std::span<const std::int64_t> from, std::span<const std::int64
     bool kept;
   };
   std::vector<Axis> axes;
-  std::int64_t count = 1;
   const std::size_t extra = from.size() - to.size();
   for (std::size_t i = 0; i < from.size(); ++i) {
-    count *= from[i];
     if (from[i] == 1) continue;
     const bool kept = i >= extra && to[i - extra] == from[i];
     if (!axes.empty() && axes.back().kept == kept)
@@ -163,9 +179,7 @@ void sum_to_shape(std::span<const std::int64_t> from, std::span<const std::int64
   // Sum one axis after another, innermost first; the last goes to y.
   auto summed =
       static_cast<int>(std::count_if(axes.begin(), axes.end(), [](const Axis& a) { return !a.kept; }));
-  detail::Workspace<T> first(summed > 1 ? static_cast<std::size_t>(count) : 0);
-  detail::Workspace<T> second(summed > 2 ? static_cast<std::size_t>(count) : 0);
-  T* spare[2] = {first.data(), second.data()};
+  std::optional<detail::Workspace<T>> room[2];
   std::int64_t inner = 1;
   for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
     if (axis->kept) {
@@ -177,7 +191,7 @@ void sum_to_shape(std::span<const std::int64_t> from, std::span<const std::int64
     if (--summed == 0) {
       sum_axis(outer, axis->size, inner, T(1), x, beta, y);
     } else {
-      T* next = spare[(summed + 1) % 2];
+      T* next = room[summed % 2].emplace(static_cast<std::size_t>(outer * inner)).data();
       sum_axis(outer, axis->size, inner, T(1), x, T(0), next);
       x = next;
     }

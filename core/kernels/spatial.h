@@ -25,6 +25,7 @@ struct IndexRange {
 };
 
 inline IndexRange inside(std::int64_t count, std::int64_t step, std::int64_t offset, std::int64_t limit) {
+  if (offset >= 0 && offset + (count - 1) * step < limit) return {0, count};  // mostly, without a division
   const std::int64_t begin = offset >= 0 ? 0 : ceil_div(-offset, step);
   const std::int64_t end = offset >= limit ? 0 : (limit - 1 - offset) / step + 1;
   return {begin < count ? begin : count,

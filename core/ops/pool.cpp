@@ -2,6 +2,7 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/pool.h>
+#include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/ops.h>
 
 #include <fmt/format.h>
@@ -63,6 +64,11 @@ void count_windows(const std::string& op, const Tensor& x, bool ceil_mode, PoolG
       throw ShapeError(fmt::format("[{}] expected at least {} cells along spatial axis {}, got x {}", op,
                                    std::max<std::int64_t>(1, span - 2 * g.padding[axis]), axis,
                                    x.shape().str()));
+    if (kernels::ceil_div(g.padding[axis], g.dilation[axis]) * g.dilation[axis] - g.padding[axis] >=
+        g.in[axis])
+      throw ShapeError(
+          fmt::format("[{}] expected a cell in each window, got dilation {} with padding {} of x {}", op,
+                      g.dilation[axis], g.padding[axis], x.shape().str()));
     g.out[axis] = (room + (ceil_mode ? step - 1 : 0)) / step + 1;
     if (ceil_mode && (g.out[axis] - 1) * step >= g.in[axis] + g.padding[axis]) --g.out[axis];
   }

@@ -147,6 +147,9 @@ BOOST_AUTO_TEST_CASE(invalid_options_are_refused) {
 
 BOOST_AUTO_TEST_CASE(inputs_that_do_not_fit_are_refused) {
   BOOST_CHECK_THROW(max_pool1d(random_tensor({1, 1, 2}), {.kernel_size = 3}), ShapeError);
+  BOOST_CHECK_THROW(max_pool1d(random_tensor({1, 1, 4}), {.kernel_size = 2, .padding = 1, .dilation = 5}),
+                    ShapeError);
+  BOOST_CHECK_NO_THROW(max_pool1d(random_tensor({1, 1, 5}), {.kernel_size = 2, .padding = 1, .dilation = 5}));
   BOOST_CHECK_THROW(max_pool2d(random_tensor({2, 3}), {.kernel_size = 1}), ShapeError);
   BOOST_CHECK_THROW(avg_pool1d(random_tensor({1, 1, 1, 4}), {.kernel_size = 1}), ShapeError);
   BOOST_CHECK_THROW(adaptive_avg_pool1d(random_tensor({1, 1, 0}), 1), ShapeError);

@@ -30,6 +30,8 @@ OpCases over_axes(std::function<Tensor(const Tensor&, const std::vector<int>&, b
     add({7}, {0}, false);
     if (with_empty) {
       add({0, 3}, {1}, false);
+      add({2, 64, 0}, {0, 2}, false);
+      add({3, 0, 5}, {0, 2}, true);
       add({1}, {0}, true);
     }
     return cases;

@@ -479,6 +479,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bias_gradient_sums_over_batch_and_space, T, FloatT
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(padding_alone_gives_the_bias_and_zero_gradients, T, FloatTypes) {
+  for (const ConvCase& c : {ConvCase{1, 1, 16, 32, 1, {0}, {3}, {1}, {1}, {2}},
+                            ConvCase{2, 2, 16, 40, 1, {4, 0}, {3, 3}, {1, 1}, {1, 1}, {1, 2}},
+                            ConvCase{1, 2, 1, 1, 1, {0}, {2}, {1}, {1}, {1}}}) {
+    const ConvGeometry g = c.geometry();
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const Data<T> d(g);
+      std::vector<T> y = garbage<T>(y_count(g)), gw = garbage<T>(w_count(g)), gx;
+      kernels::conv_forward<T>(g, d.x.data(), d.w.data(), d.bias.data(), y.data());
+      kernels::conv_input_grad<T>(g, d.gy.data(), d.w.data(), gx.data(), 0);
+      kernels::conv_weight_grad<T>(g, d.x.data(), d.gy.data(), gw.data(), 0);
+      const std::int64_t cells = y_count(g) / (g.batch * g.out_channels);
+      BOOST_REQUIRE_GT(cells, 0);
+      for (std::size_t i = 0; i < y.size(); ++i)
+        BOOST_CHECK_EQUAL(y[i], d.bias[std::int64_t(i) / cells % g.out_channels]);
+      check_close(gw, std::vector<double>(gw.size()), 0);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_batch_gives_nothing_and_a_zero_weight_gradient) {
   ConvGeometry g = ConvCase{1, 2, 3, 4, 1, {10}, {3}, {1}, {1}, {1}}.geometry();
   g.batch = 0;

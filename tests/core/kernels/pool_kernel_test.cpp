@@ -56,10 +56,20 @@ std::vector<PoolGeometry> cases(bool dilated) {
       {1, 2, {67}, {5}, {17}, {4}, {1}, {2}},
       {2, 2, {3, 64}, {3, 3}, {1, 21}, {3, 3}, {1, 1}, {0, 0}},
       {3, 2, {4, 6, 8}, {2, 3, 2}, {2, 3, 4}, {2, 2, 2}, {1, 1, 1}, {0, 1, 0}},
+      {2, 2, {40, 7}, {3, 3}, {20, 4}, {2, 2}, {1, 1}, {1, 1}},  // more rows than are folded together
+      {1, 2, {130}, {7}, {19}, {7}, {1}, {3}},
+      {1, 1, {200}, {9}, {17}, {12}, {1}, {2}},
+      {1, 1, {500}, {40}, {5}, {100}, {1}, {20}},
+      {1, 2, {2100}, {3}, {700}, {3}, {1}, {0}},
+      {2, 3, {4, 5}, {4, 5}, {1, 1}, {4, 5}, {1, 1}, {0, 0}},  // whole planes
+      {2, 3, {4, 5}, {4, 5}, {1, 1}, {9, 9}, {1, 1}, {1, 0}},  // and not quite
+      {3, 2, {5, 4, 3}, {3, 3, 3}, {5, 4, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+      {3, 1, {7, 5, 4}, {2, 2, 2}, {2, 2, 1}, {3, 3, 3}, {1, 1, 1}, {0, 0, 0}},  // cells in no window
   };
   if (dilated) {
     all.push_back({1, 3, {20}, {3}, {7}, {2}, {3}, {1}});
     all.push_back({2, 3, {9, 12}, {2, 3}, {7, 8}, {1, 1}, {2, 2}, {0, 0}});
+    all.push_back({1, 2, {300}, {5}, {29}, {10}, {4}, {2}});
   }
   return all;
 }
@@ -171,7 +181,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(average_divides_by_the_window_or_by_its_part_insid
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(adaptive_average_covers_the_input_with_overlapping_windows, T, FloatTypes) {
-  for (const auto& [in, out] : {std::pair{7, 3}, {3, 7}, {8, 1}, {5, 5}, {300, 7}}) {
+  for (const auto& [in, out] : {std::pair{7, 3}, {3, 7}, {8, 1}, {5, 5}, {300, 7}, {12, 6}, {130, 10}}) {
     const PoolGeometry g{2, 3, {4, in}, {1, 1}, {2, out}, {1, 1}, {1, 1}, {0, 0}};
     const auto x = noise<T>(in_count(g), 1), gy = noise<T>(out_count(g), 2);
     std::vector<double> y(gy.size()), gx(x.size());
