@@ -118,7 +118,9 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
 std::filesystem::path results_folder(const Options& options) {
   const std::filesystem::path whole = EVENKEEL_BENCH_FOLDER "/results";
   if (!options.out.empty()) return options.out;
-  if (!options.only.empty()) return "runs/bench";
+  const Options usual;
+  if (!options.only.empty() || options.threads != usual.threads || options.seconds != usual.seconds)
+    return "runs/bench";
   return options.cases == kOwnCases ? whole : whole / std::filesystem::path(options.cases).stem();
 }
 
@@ -162,9 +164,9 @@ int main(int argc, char** argv) try {
                                    ->check(CLI::IsMember({"torch"}));
   app.add_option("--python", options.python, "a Python that has PyTorch (or EVENKEEL_TORCH_PYTHON)")
       ->envname("EVENKEEL_TORCH_PYTHON");
-  app.add_option(
-         "--out", options.out,
-         "folder for a comparison (bench/results; with --cases one inside it; with --only: runs/bench)")
+  app.add_option("--out", options.out,
+                 "folder for a comparison (bench/results; with --cases one inside it; of a part, by --only, "
+                 "--threads or --seconds: runs/bench)")
       ->needs(against);
   app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
   app.add_option("--peak", options.peak, "")->group("");

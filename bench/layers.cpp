@@ -19,6 +19,7 @@ Axes axes(const json& entry, const char* option, Axes otherwise) {
 
 int spatial_rank(const json& entry) { return input_shape(entry).rank() - 2; }
 std::int64_t channels(const json& entry) { return input_shape(entry)[1]; }
+std::int64_t features(const json& entry) { return entry["input"].back(); }
 
 template <template <int> class Layer, class... Arguments>
 std::unique_ptr<nn::Module> ranked(const json& entry, Arguments&&... arguments) {
@@ -47,7 +48,8 @@ std::unique_ptr<nn::Module> make_conv_transpose(const json& entry) {
                                                             .kernel_size = axes(entry, "kernel", 1),
                                                             .stride = axes(entry, "stride", 1),
                                                             .padding = axes(entry, "padding", 0),
-                                                            .groups = entry.value("groups", 1)},
+                                                            .groups = entry.value("groups", 1),
+                                                            .dilation = axes(entry, "dilation", 1)},
                                    rng());
 }
 
@@ -119,11 +121,11 @@ const std::map<std::string, Maker> kMakers{
      }},
     {"LayerNorm",
      [](const json& e) {
-       return std::make_unique<nn::LayerNorm>(nn::LayerNormOptions{.normalized_shape = {channels(e)}});
+       return std::make_unique<nn::LayerNorm>(nn::LayerNormOptions{.normalized_shape = {features(e)}});
      }},
     {"RMSNorm",
      [](const json& e) {
-       return std::make_unique<nn::RMSNorm>(nn::RMSNormOptions{.normalized_shape = {channels(e)}});
+       return std::make_unique<nn::RMSNorm>(nn::RMSNormOptions{.normalized_shape = {features(e)}});
      }},
     {"ReLU", plain<nn::ReLU>},
     {"GELU", plain<nn::GELU>},
@@ -138,19 +140,23 @@ const std::map<std::string, Maker> kMakers{
     {"LogSoftmax", [](const json&) { return std::make_unique<nn::LogSoftmax>(-1); }},
     {"MaxPool",
      [](const json& e) {
-       return ranked<nn::MaxPool>(
-           e, MaxPoolOptions{.kernel_size = axes(e, "kernel", 1), .stride = axes(e, "stride", Axes())});
+       return ranked<nn::MaxPool>(e, MaxPoolOptions{.kernel_size = axes(e, "kernel", 1),
+                                                    .stride = axes(e, "stride", Axes()),
+                                                    .padding = axes(e, "padding", 0),
+                                                    .dilation = axes(e, "dilation", 1)});
      }},
     {"AvgPool",
      [](const json& e) {
-       return ranked<nn::AvgPool>(e, AvgPoolOptions{.kernel_size = axes(e, "kernel", 1)});
+       return ranked<nn::AvgPool>(e, AvgPoolOptions{.kernel_size = axes(e, "kernel", 1),
+                                                    .stride = axes(e, "stride", Axes()),
+                                                    .padding = axes(e, "padding", 0)});
      }},
     {"AdaptiveAvgPool", [](const json& e) { return ranked<nn::AdaptiveAvgPool>(e, Axes(1)); }},
     {"Upsample", make_upsample},
     {"Linear",
      [](const json& e) {
        return std::make_unique<nn::Linear>(
-           nn::LinearOptions{.in_features = channels(e), .out_features = e["out"]}, rng());
+           nn::LinearOptions{.in_features = features(e), .out_features = e["out"]}, rng());
      }},
     {"CrossEntropy", make_cross_entropy},
     {"MSE", [](const json& e) { return make_loss(e, [](auto& x, auto& t) { return mse_loss(x, t); }); }},

@@ -5,7 +5,6 @@
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
-#include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/spatial.h>
 
 #include <algorithm>
@@ -19,20 +18,26 @@ namespace evenkeel::kernels {
 //
 //   y = forward, gx = gradient of the input, gw = gradient of the weights
 //
-//   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2
+//   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2: small planes by
+//                               vectors of channels (conv_depthwise_lanes.h), unit strides in a frame of
+//                               zeros (conv_depthwise_plane.h), others by rows where they lie
 //   y gx gw  conv_pointwise.h   one tap, many channels, also with strides; gw if weights are many
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides
-//   y gx gw  conv_winograd.h    unit strides, three taps or more along the last axis, 5 channels, for gw 8
-//   y gx gw  conv_columns.h     rows of a few outputs, or many weights for each output, read where they lie
-//   y gx     conv_channels.h    output channels fill the lanes better than positions
+//   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 5 channels, for gw 8,
+//                               where products spared cost more than transforms
+//   y gx gw  conv_columns.h     rows of a few outputs, or (y and gx) many weights for each output, read where
+//                               they lie; gx with unit strides; asks conv_channels.h whether that is better
+//   y gx     conv_channels.h    output channels fill the lanes better than positions, or nearly as well and
+//                               cells lie a stride apart
 //   y gx     conv_direct.h      all others
-//      gw    conv_direct.h      conv_dot_weight_grad() for few output channels a group and long planes
+//      gw    conv_direct.h      conv_dot_weight_grad() for up to 4 output channels a group, 12 on long planes
 //      gw    conv_direct.h      conv_direct_weight_grad() for all others
 //
-// f64 has the first line and the last three. Pointwise and columns are products of packed matrices
-// (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); the other paths read shifted views of
-// padded tiles. A cell that is not finite may spoil all four outputs that Winograd's F(4, 3) computes from
-// it. A transposed convolution is the gradient of the input.
+// f64 has the first line and the last three. Pointwise and columns are products of matrices
+// (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); depthwise reads planes, the other paths
+// read shifted views of padded tiles. A cell that is not finite may spoil all four outputs that Winograd's
+// F(4, 3) computes from it, and gradients of weights that it would not have met: lanes behind a row's end
+// multiply zeros by cells. A transposed convolution is the gradient of the input.
 //
 // conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills their rows, conv_pack.h
 // puts the weights in order, conv_micro.h has the innermost loops, conv_pass.h brings results to their
@@ -115,18 +120,10 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   conv_direct_weight_grad(g, x, gy, gw, beta);
 }
 
-template <class T>
-void conv_bias_grad(const ConvGeometry& g, const T* gy, T* gb, T beta) {
-  const std::int64_t dims[] = {g.batch, g.out_channels, product(as_volume(g.rank, g.out, 1))};
-  const std::int64_t kept[] = {1, g.out_channels, 1};
-  sum_to_shape(dims, kept, gy, beta, gb);
-}
-
 #define EVENKEEL_INSTANTIATE(T)                                                      \
   template void conv_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
   template void conv_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
-  template void conv_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);    \
-  template void conv_bias_grad(const ConvGeometry&, const T*, T*, T);
+  template void conv_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);
 EVENKEEL_INSTANTIATE(float)
 EVENKEEL_INSTANTIATE(double)
 #undef EVENKEEL_INSTANTIATE

@@ -35,8 +35,4 @@ void conv_input_grad(const ConvGeometry& g, const T* gy, const T* w, T* gx, T be
 template <class T>
 void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta);
 
-/// gb[c] = sum of gy over batch and space + beta * gb[c]; beta is 0 or 1.
-template <class T>
-void conv_bias_grad(const ConvGeometry& g, const T* gy, T* gb, T beta);
-
 }  // namespace evenkeel::kernels

@@ -146,10 +146,7 @@ void run_planes(const Plan<T>& plan, const ConvGeometry& g, const T* source, con
   });
 }
 
-/// A target row and the source row that it meets at some tap of the other axes.
-struct Meeting {
-  std::int64_t target, source;
-};
+using Meeting = DepthwisePlan::Meeting;
 
 /// sum[k][lane] += gradient times cells over meetings of one plane, for kTaps taps of the last axis from
 /// `first` on.
@@ -163,8 +160,9 @@ void weight_part(const Plan<T>& plan, std::span<const Meeting> meetings, std::in
   for (int k = 0; k < kTaps; ++k) shift[k] = plan.taps[0][first + k].shift;
   typename S::Vector acc[2][kTaps] = {};
   const auto add = [&]<bool kInside>(int which, const Meeting& m, std::int64_t v) {
-    const auto value = S::load_between(gradient + m.target, v * S::kLanes, 0, plan.target[2]);
-    const T* from = plane + m.source + v * kStep * S::kLanes;
+    const auto value =
+        S::load_between(gradient + m.target * plan.target[2], v * S::kLanes, 0, plan.target[2]);
+    const T* from = plane + m.source * plan.source[2] + v * kStep * S::kLanes;
 #pragma GCC unroll 8
     for (int k = 0; k < kTaps; ++k)
       acc[which][k] +=
@@ -244,20 +242,15 @@ void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, 
   if (depthwise_by_lanes<T>(g, true)) return depthwise_lanes_weight_grad(g, x, gy, gw, beta);
   if (depthwise_by_planes<T>(g)) return depthwise_planes_weight_grad(g, x, gy, gw, beta);
   const Plan<T> plan(g, false);
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  std::vector<std::vector<Meeting>> meetings(static_cast<std::size_t>(taps / plan.kernel));
-  for (std::int64_t row = 0; row < plan.rows(); ++row)
-    for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
-      meetings[plan.lines[i].tap].push_back({row * plan.target[2], plan.lines[i].row * plan.source[2]});
+  const auto meetings = plan.meetings();
+  const auto add = [&](const T* plane, const T* gradient, T* sums) {
+    if (plan.step == 1)
+      weight_plane<T, 1>(plan, meetings, plane, gradient, sums);
+    else
+      weight_plane<T, 2>(plan, meetings, plane, gradient, sums);
+  };
   depthwise_weight_sums(
-      g,
-      [&](const T* plane, const T* gradient, T* sums) {
-        if (plan.step == 1)
-          weight_plane<T, 1>(plan, meetings, plane, gradient, sums);
-        else
-          weight_plane<T, 2>(plan, meetings, plane, gradient, sums);
-      },
-      x, gy, gw, beta);
+      g, [&] { return add; }, x, gy, gw, beta);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                \

@@ -175,10 +175,7 @@ void run_blocks(const ConvGeometry& g, bool turned, const T* source, const T* w,
   });
 }
 
-/// A row of outs and the row of cells that it meets at some tap of the other axes.
-struct Meeting {
-  std::int64_t out, source;
-};
+using Meeting = DepthwisePlan::Meeting;
 
 /// sum[k] += gradient times cells over the meetings, for kTaps taps of the last axis from `first` on, which
 /// read neighbouring cells if kDense.
@@ -192,7 +189,7 @@ void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std:
   const std::int64_t length = plan.target[2] * S::kLanes;
   cells += plan.taps[0][first].shift * S::kLanes;
   for (const Meeting& m : meetings) {
-    const T* outs = gradient + m.out * length;
+    const T* outs = gradient + m.target * length;
     const T* from = cells + plan.row(m.source);
     for (std::int64_t i = 0; i < length; i += kTogether * S::kLanes)
 #pragma GCC unroll 8
@@ -265,18 +262,14 @@ void depthwise_lanes_input_grad(const ConvGeometry& g, const T* gy, const T* w, 
 
 template <class T>
 void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
-  constexpr std::int64_t kLanes = Simd<T>::kLanes, kWantedPieces = 16;
+  constexpr std::int64_t kLanes = Simd<T>::kLanes;
   const Plan<T> plan(g, false);
-  std::vector<std::vector<Meeting>> meetings(static_cast<std::size_t>(plan.all_taps / plan.kernel));
-  for (std::int64_t row = 0; row < plan.rows(); ++row)
-    for (std::size_t i = plan.first_line[row]; i < plan.first_line[row + 1]; ++i)
-      meetings[plan.lines[i].tap].push_back({row, plan.lines[i].row});
+  const auto meetings = plan.meetings();
   const bool dense = plan.dilation == 1;
   const auto add = plan.step == 1 ? (dense ? block_weights<T, 1, true> : block_weights<T, 1, false>)
                                   : (dense ? block_weights<T, 2, true> : block_weights<T, 2, false>);
   const std::int64_t outs = product(plan.target), in = product(plan.source);
-  const std::int64_t cuts =
-      std::clamp<std::int64_t>(std::min(kWantedPieces / plan.blocks, g.batch), 1, kWantedPieces);
+  const std::int64_t cuts = depthwise_cuts(plan.blocks, g.batch);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * plan.all_taps));
   const std::int64_t grain = depthwise_grain(g.batch / cuts * outs * plan.all_taps * kLanes);
   detail::parallel_ranges(cuts * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -22,6 +22,11 @@ struct DepthwisePlan {
     std::int64_t tap;
   };
 
+  /// A target row and the source row that it meets at some tap of the other axes.
+  struct Meeting {
+    std::int64_t target, source;
+  };
+
   /// Results read cells from + (out * step + at) of each axis; with `turned`, results are the cells and read
   /// the outs.
   DepthwisePlan(const ConvGeometry& g, bool turned) : kernel(g.kernel[g.rank - 1]) {
@@ -30,6 +35,7 @@ struct DepthwisePlan {
     source = turned ? c.out : c.source;
     step = turned ? 1 : static_cast<int>(c.step[2]);
     phases = turned ? static_cast<int>(c.step[2]) : 1;
+    other_taps = c.at[0].size() * c.at[1].size();
     for (std::int64_t d = 0; d < target[0]; ++d)
       for (std::int64_t h = 0; h < target[1]; ++h) add_row(c, turned, d, h);
     taps.resize(static_cast<std::size_t>(phases));
@@ -45,9 +51,19 @@ struct DepthwisePlan {
 
   std::int64_t rows() const { return target[0] * target[1]; }
 
+  /// By tap of the other axes.
+  std::vector<std::vector<Meeting>> meetings() const {
+    std::vector<std::vector<Meeting>> all(other_taps);
+    for (std::int64_t row = 0; row < rows(); ++row)
+      for (std::size_t i = first_line[row]; i < first_line[row + 1]; ++i)
+        all[lines[i].tap].push_back({row, lines[i].row});
+    return all;
+  }
+
   Sizes3 target, source;
   std::int64_t kernel;
   int step, phases;
+  std::size_t other_taps;  ///< of all axes but the last
   std::vector<Line> lines;
   std::vector<std::size_t> first_line{0};  ///< of each target row, and the end
   std::vector<std::vector<Tap>> taps;      ///< of each phase

@@ -2,9 +2,11 @@
 #include <evenkeel/core/kernels/conv_depthwise_share.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/row_copy.h>
+#include <evenkeel/core/kernels/scratch.h>
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -184,15 +186,14 @@ void depthwise_planes_input_grad(const ConvGeometry& g, const T* gy, const T* w,
 template <class T>
 void depthwise_planes_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
   const Frame<T> frame(g, false);
-  depthwise_weight_sums(
-      g,
-      [&](const T* plane, const T* gradient, T* sums) {
-        detail::Workspace<T> framed(static_cast<std::size_t>(frame.cells()));
-        std::fill_n(framed.data(), frame.cells(), T(0));
-        frame.fill(plane, framed.data());
-        weight_plane(frame, framed.data(), gradient, sums);
-      },
-      x, gy, gw, beta);
+  const auto make_add = [&] {
+    ScratchVector<T> framed(static_cast<std::size_t>(frame.cells()));
+    return [&frame, framed = std::move(framed)](const T* plane, const T* gradient, T* sums) mutable {
+      frame.fill(plane, framed.data());
+      weight_plane(frame, framed.data(), gradient, sums);
+    };
+  };
+  depthwise_weight_sums(g, make_add, x, gy, gw, beta);
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                  \

@@ -18,19 +18,27 @@ inline std::int64_t depthwise_grain(std::int64_t work) {
   return std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1);
 }
 
-/// gw = the gradient of the weights + beta * gw. add(plane of x, plane of gy, sums) adds a plane's products
-/// to sums[tap * lanes + lane]. Pieces of the batch that depend on the sizes only are added in their order.
-template <class T, class Add>
-void depthwise_weight_sums(const ConvGeometry& g, const Add& add, const T* x, const T* gy, T* gw, T beta) {
-  constexpr int kLanes = Simd<T>::kLanes;
+/// Pieces of the batch whose sums of the weights' gradients are added in the end, if there are as many
+/// channels, or blocks of them.
+inline std::int64_t depthwise_cuts(std::int64_t channels, std::int64_t batch) {
   constexpr std::int64_t kWantedPieces = 16;
+  return std::clamp<std::int64_t>(std::min(kWantedPieces / channels, batch), 1, kWantedPieces);
+}
+
+/// gw = the gradient of the weights + beta * gw. make_add() gives what a thread keeps: add(plane of x, plane
+/// of gy, sums) adds a plane's products to sums[tap * lanes + lane]. Pieces of the batch that depend on the
+/// sizes only are added in their order.
+template <class T, class MakeAdd>
+void depthwise_weight_sums(const ConvGeometry& g, const MakeAdd& make_add, const T* x, const T* gy, T* gw,
+                           T beta) {
+  constexpr int kLanes = Simd<T>::kLanes;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   const std::int64_t in = product(as_volume(g.rank, g.in, 1)), out = product(as_volume(g.rank, g.out, 1));
-  const std::int64_t cuts =
-      std::clamp<std::int64_t>(std::min(kWantedPieces / g.groups, g.batch), 1, kWantedPieces);
+  const std::int64_t cuts = depthwise_cuts(g.groups, g.batch);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * taps));
   const std::int64_t grain = depthwise_grain(g.batch / cuts * out * taps);
   detail::parallel_ranges(cuts * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+    auto add = make_add();
     detail::Workspace<T> sums(static_cast<std::size_t>(taps * kLanes));
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t channel = i % g.groups, cut = i / g.groups;

@@ -217,7 +217,7 @@ constexpr auto table(std::integer_sequence<int, kIndex...>, F f) {
 template <class T>
 OutputBlock<T> output_block(int rows, int vectors) {
   static constexpr auto all = table(std::make_integer_sequence<int, kMaxRows>{}, []<int kRows>() {
-    constexpr int kMost = 4 * kRows <= kMaxRows ? 8 : 2 * kRows <= kMaxRows ? 4 : 2;
+    constexpr int kMost = vectors_for(kRows);
     std::array<OutputBlock<T>, kMaxVectors> blocks{};
     const auto some = table(std::make_integer_sequence<int, kMost>{}, []<int kVectors>() -> OutputBlock<T> {
       return output_block_of<T, kRows, kVectors>;
@@ -256,7 +256,7 @@ WeightBlock<T> weight_block(int rows, int vectors) {
     return std::array<WeightBlock<T>, 2>{weight_block_of<T, kRows, 1>, weight_block_of<T, kRows, 2>};
   });
   static constexpr auto wide =
-      table(std::make_integer_sequence<int, (kMaxRows == 12 ? 8 : 4)>{},
+      table(std::make_integer_sequence<int, weight_rows(3)>{},
             []<int kRows>() -> WeightBlock<T> { return weight_block_of<T, kRows, 3>; });
   return vectors <= 2 ? narrow[rows - 1][vectors - 1] : wide[rows - 1];
 }

@@ -22,7 +22,7 @@ inline constexpr int kMaxRows = kVectorBytes == 64 ? 12 : 6;  ///< output channe
 inline constexpr int kMaxVectors = 8;
 
 /// Vectors that a block of `rows` output channels takes at a time, so that the sums fill the registers.
-inline int vectors_for(int rows) { return 4 * rows <= kMaxRows ? 8 : 2 * rows <= kMaxRows ? 4 : 2; }
+constexpr int vectors_for(int rows) { return 4 * rows <= kMaxRows ? 8 : 2 * rows <= kMaxRows ? 4 : 2; }
 
 /// Vectors to go on with, a multiple of `unit`, while the weights of all row blocks pass by: as many as stay
 /// in the L1 cache beside a block's weights, where the cells of all `vectors` take `bytes`.
@@ -130,7 +130,7 @@ using WeightBlock = void (*)(std::int64_t runs, const WeightRun* run, const T* t
                              const T* gradient, T* sum, std::int64_t ld);
 inline constexpr int kMaxWeightVectors = 3;
 /// Input channels a block takes with `vectors` vectors of output channels.
-inline int weight_rows(int vectors) {
+constexpr int weight_rows(int vectors) {
   return kVectorBytes == 64 ? (vectors == 3 ? 8 : 12) : (vectors == 3 ? 4 : 6);
 }
 /// Vectors of output channels taken together from vector v of `vectors` on: two, and three at an odd end.
@@ -149,7 +149,7 @@ inline constexpr int kMaxTapRows = kVectorBytes == 64 ? 8 : 4;
 template <class T>
 TapBlock<T> tap_block(int rows, int vectors);
 
-/// sum[(r * columns + j) * lanes …] += gradient[r * pitch …] * tile[offset[j] …] lane by lane over `count`
+/// sum[r * ld + j * lanes …] += gradient[r * pitch …] * tile[offset[j] …] lane by lane over `count`
 /// cells, a multiple of the lanes.
 template <class T>
 using DotBlock = void (*)(std::int64_t count, const T* gradient, std::int64_t pitch, const T* tile,

@@ -232,7 +232,8 @@ class Runner {
   const Pass& p_;
   micro::RowBlocks blocks_;
   std::int64_t taps_, point_weights_;
-  bool in_passing_;  ///< weights are transformed by whoever reads them: as many as the cells of one tile
+  bool in_passing_;  ///< weights, more than a cache holds, of a tile or two are transformed by whoever reads
+                     ///< them
   std::int64_t block_channels_;
   TilePlan plan_;
   std::int64_t point_cells_;

@@ -35,7 +35,8 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
     return;
   }
   if (std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max())
-    throw ValueError("[gemm] expected matrix sides below 2^31, got " + std::to_string(std::max({m, n, k})));
+    throw ValueError("[gemm] expected matrix sides below 2^31, got " +
+                     std::to_string(std::max({m, n, k, lda, ldb, ldc})));
   const detail::FlushDenormals flush;
   const auto side = [](std::int64_t value) { return static_cast<int>(std::max<std::int64_t>(value, 1)); };
   blas_gemm(trans_a, trans_b, side(m), side(n), side(k), alpha, a, side(lda), b, side(ldb), beta, c,

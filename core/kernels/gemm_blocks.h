@@ -10,11 +10,14 @@
 #include <limits>
 #include <vector>
 
-/// Matrix products in f32 by register blocks: rows packed once, columns packed strip by strip.
+/// Matrix products in f32 by register blocks: rows packed once or read where they lie, columns packed strip
+/// by strip.
 namespace evenkeel::kernels {
 
 inline constexpr std::int64_t kStripVectors = 2;
 inline constexpr std::int64_t kStripWidth = kStripVectors * Simd<float>::kLanes;
+static_assert(!kWidePaths ||
+              micro::kMaxPositions <= Simd<float>::kLanes);  // a block is packed by vectors of rows
 
 /// Distance of a packed strip's steps where `width` columns are left.
 inline std::int64_t strip_pitch(std::int64_t width) {
@@ -72,7 +75,7 @@ inline constexpr std::int64_t kFewColumns = 224, kLeastRun = 8;
 /// The rows of a product's left operand, at least one of one step or more, times alpha, in blocks as high as
 /// the innermost loops take them, their sums cut into parts short enough for the caches. Where the steps of a
 /// row are neighbours and few `columns` will be multiplied, too few to pay for packing, the rows are read
-/// where they lie. Cut and choice depend on the shape alone, and so do the bits of a product.
+/// where they lie. Cut and choice depend on sizes and layout alone, and so do the bits of a product.
 class PackedRows {
  public:
   PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha = 1,

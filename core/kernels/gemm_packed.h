@@ -8,8 +8,9 @@ namespace evenkeel::kernels {
 /// threads, and packs what the pieces share for each.
 bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k);
 
-/// gemm in f32 by our own blocks: rows of a by vectors of columns of b, both packed in the order the blocks
-/// read them. The order of a sum depends on k alone, so that the product is cut by the number of threads.
+/// gemm in f32 by our own blocks: rows of a, packed unless b has few columns, by vectors of columns of b,
+/// packed in the order the blocks read them. The order of a sum depends on the sizes and on how a lies, never
+/// on the threads, by whose number the product is cut.
 void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
                  const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
                  std::int64_t ldc);

@@ -30,7 +30,7 @@ class PoolFold {
 
   explicit PoolFold(const Windows& w)
       : w_(w),
-        by_stride_(w.stride < std::ssize(kFoldColumns) ? w.stride : 0),
+        by_stride_(in_vectors(w) ? w.stride : 0),
         length_(length_of_row()),
         rows_together_(std::clamp<std::int64_t>(kTogether / length_, 1, 8)) {
     for (const Window& d : w.axis[0])
@@ -98,6 +98,13 @@ class PoolFold {
     std::size_t end;
     T counted;
   };
+
+  /// Whether vectors of windows cost less than windows one by one.
+  static bool in_vectors(const Windows& w) {
+    constexpr std::int64_t kWindow = Fold::kPlaces ? 40 : 20;
+    const std::int64_t vectors = ceil_div(w.out[2], S::kLanes) * w.kernel * (2 * w.stride - 1);
+    return w.stride > 0 && w.stride <= kMostStride && vectors < kWindow * w.out[2];
+  }
 
   /// Of a row with the padding before and behind it, and what vectors of windows read beyond.
   std::int64_t length_of_row() const {

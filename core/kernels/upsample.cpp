@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -131,7 +132,25 @@ class Stretches {
 template <class T>
 class Mix {
  public:
-  Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), stretches_(taps.first), last_(in) {}
+  Mix(const Taps<T>& taps, std::int64_t in) : taps_(taps), stretches_(taps.first), last_(in) {
+    if (in > S::kLanes) return;
+    for (const auto& [cells, lanes] : {std::pair{&taps.first, &first_}, {&taps.second, &second_}})
+      for (std::size_t o = 0; o < cells->size(); ++o) {
+        if (o % kLanes == 0) lanes->emplace_back();
+        lanes->back()[o % kLanes] = (*cells)[o];
+      }
+  }
+
+  /// Whether a row is one vector.
+  bool is_short() const { return !first_.empty(); }
+
+  void run_short(typename Simd<T>::Vector row, T* out) const {
+    for (std::size_t i = 0, o = 0; i < first_.size(); ++i, o += kLanes)
+      S::store_some(out + o,
+                    S::load(taps_.near.data() + o) * permuted(row, first_[i]) +
+                        S::load(taps_.far.data() + o) * permuted(row, second_[i]),
+                    static_cast<std::int64_t>(taps_.first.size() - o));
+  }
 
   /// Elements that a row must have: cells behind the last repeat it or are not counted.
   std::int64_t room() const { return last_ + 1 + S::kLanes; }
@@ -156,9 +175,11 @@ class Mix {
 
  private:
   using S = Simd<T>;
+  static constexpr auto kLanes = static_cast<std::size_t>(S::kLanes);
 
   const Taps<T>& taps_;
   Stretches<T> stretches_;
+  ScratchVector<typename Stretches<T>::Lanes> first_, second_;  ///< cells of the outputs of short rows
   std::int64_t last_;
 };
 
@@ -241,10 +262,12 @@ void upsample_nearest_backward(const UpsampleGeometry& g, const T* gy, T* gx, T 
 
 template <class T>
 void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
+  using S = Simd<T>;
   const Linear<T> m(g);
   const std::int64_t in_cells = product(m.in);
   const std::int64_t out_cells = product(m.out);
   const Mix<T> mix(m.taps[2], m.in[2]);
+  const auto short_row = S::lanes_between(0, 0, m.in[2]);
   detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
     detail::Workspace<T> mixed(static_cast<std::size_t>(mix.room()));
     T* line = mixed.data();
@@ -252,14 +275,26 @@ void upsample_linear_forward(const UpsampleGeometry& g, const T* x, T* y) {
     for (std::int64_t plane = begin; plane < end; ++plane)
       for (std::int64_t d = 0; d < m.out[0]; ++d)
         for (std::int64_t h = 0; h < m.out[1]; ++h) {
-          bool fresh = true;
+          T* out = y + plane * out_cells + (d * m.out[1] + h) * m.out[2];
+          std::array<std::pair<const T*, T>, 4> rows;
+          std::size_t count = 0;
           m.rows_of(d, h, [&](std::int64_t source, T weight) {
-            const T* in = x + plane * in_cells + source * m.in[2];
-            for (std::int64_t w = 0; w < m.in[2]; ++w)
-              line[w] = fresh ? weight * in[w] : line[w] + weight * in[w];
-            fresh = false;
+            rows[count++] = {x + plane * in_cells + source * m.in[2], weight};
           });
-          mix.run(line, y + plane * out_cells + (d * m.out[1] + h) * m.out[2]);
+          const auto mixed_at = [&](auto load) {
+            auto sum = rows[0].second * load(rows[0].first);
+            for (std::size_t i = 1; i < count; ++i) sum += rows[i].second * load(rows[i].first);
+            return sum;
+          };
+          if (mix.is_short()) {
+            mix.run_short(mixed_at([&](const T* row) { return S::load_masked(row, short_row); }), out);
+            continue;
+          }
+          std::int64_t w = 0;
+          for (; w + S::kLanes <= m.in[2]; w += S::kLanes)
+            S::store(line + w, mixed_at([w](const T* row) { return S::load(row + w); }));
+          for (; w < m.in[2]; ++w) line[w] = mixed_at([w](const T* row) { return row[w]; });
+          mix.run(line, out);
         }
   });
 }

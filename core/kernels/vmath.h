@@ -6,7 +6,7 @@
 #include <limits>
 #include <numbers>
 
-/// exp, log, tanh, erf and sigmoid without branches or calls in f32, so that a plain loop over them
+/// exp, log, tanh and sigmoid without branches or calls in f32, so that a plain loop over them
 /// vectorises; within 3 ulp, with the library's results for infinities and NaN. Results below the range of
 /// normal numbers may be 0, but for exp. f64 is the library's.
 namespace evenkeel::kernels::vmath {
@@ -16,7 +16,6 @@ inline double exp_of_negative(double x) { return std::exp(x); }
 inline double log(double x) { return std::log(x); }
 inline double log1p_of_unit(double x) { return std::log1p(x); }
 inline double tanh(double x) { return std::tanh(x); }
-inline double erf(double x) { return std::erf(x); }
 inline double sigmoid(double x) {
   const double e = std::exp(-std::fabs(x));
   return (x < 0 ? e : 1.0) / (1 + e);
@@ -146,22 +145,6 @@ inline float tanh(float x) {
   const float power = detail::scaled(1.0f, shifted);
   const float t = power * (r * detail::polynomial(kFit, r)) + (power - 1.0f);
   return std::copysign(t / (t + 2.0f), x);
-}
-
-/// Least-squares fits: erf(x) / x in x^2 below 0.875, log(1 - erf x) from there to 4, where erf rounds to 1.
-inline float erf(float x) {
-  constexpr float kNear[] = {1.128379225730896f,    -0.37612634897232056f, 0.11283735930919647f,
-                             -0.02686174027621746f, 0.005207134410738945f, -0.0008215559646487236f,
-                             8.694668213138357e-05f};
-  constexpr float kFar[] = {0.00031499823671765625f, -1.1302300691604614f,     -0.6317946910858154f,
-                            -0.11015497893095016f,   0.026498882099986076f,    -0.004805139731615782f,
-                            0.0006128764362074435f,  -4.9449645302956924e-05f, 2.0319660052336985e-06f,
-                            -1.9516352978143914e-08f};
-  const float size = std::fabs(x);
-  const float near = x * detail::polynomial(kNear, x * x);
-  const float far = 1.0f - exp(detail::polynomial(kFar, size > 4.0f ? 4.0f : size));
-  const float value = size < 0.875f ? near : std::copysign(far, x);
-  return x != x ? x : value;
 }
 
 namespace detail {

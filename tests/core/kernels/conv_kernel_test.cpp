@@ -465,20 +465,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(weight_gradient_is_the_adjoint_and_accumulates, T,
   }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(bias_gradient_sums_over_batch_and_space, T, FloatTypes) {
-  for (const ConvCase& c : cases()) {
-    const ConvGeometry g = c.geometry();
-    const Data<T> d(g);
-    const std::int64_t cells = y_count(g) / (g.batch * g.out_channels);
-    std::vector<double> expected(d.bias.begin(), d.bias.end());
-    for (std::size_t i = 0; i < d.gy.size(); ++i)
-      expected[std::int64_t(i) / cells % g.out_channels] += double(d.gy[i]);
-    auto gb = d.bias;
-    kernels::conv_bias_grad<T>(g, d.gy.data(), gb.data(), 1);
-    BOOST_TEST_CONTEXT(describe(g)) { check_close(gb, expected); }
-  }
-}
-
 BOOST_AUTO_TEST_CASE_TEMPLATE(padding_alone_gives_the_bias_and_zero_gradients, T, FloatTypes) {
   for (const ConvCase& c : {ConvCase{1, 1, 16, 32, 1, {0}, {3}, {1}, {1}, {2}},
                             ConvCase{2, 2, 16, 40, 1, {4, 0}, {3, 3}, {1, 1}, {1, 1}, {1, 2}},
@@ -516,13 +502,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTy
     const Data<T> d(g);
     BOOST_TEST_CONTEXT(describe(g)) {
       check_same_bits_at_any_thread_count([&] {
-        auto y = garbage<T>(y_count(g)), gx = garbage<T>(x_count(g)), gw = garbage<T>(w_count(g)),
-             gb = garbage<T>(g.out_channels);
+        auto y = garbage<T>(y_count(g)), gx = garbage<T>(x_count(g)), gw = garbage<T>(w_count(g));
         kernels::conv_forward<T>(g, d.x.data(), d.w.data(), d.bias.data(), y.data());
         kernels::conv_input_grad<T>(g, d.gy.data(), d.w.data(), gx.data(), 0);
         kernels::conv_weight_grad<T>(g, d.x.data(), d.gy.data(), gw.data(), 0);
-        kernels::conv_bias_grad<T>(g, d.gy.data(), gb.data(), 0);
-        return joined({y, gx, gw, gb});
+        return joined({y, gx, gw});
       });
     }
   }
