@@ -118,9 +118,7 @@ void measure_memory(const Options& options, const std::vector<bench::Case>& case
 std::filesystem::path results_folder(const Options& options) {
   const std::filesystem::path whole = EVENKEEL_BENCH_FOLDER "/results";
   if (!options.out.empty()) return options.out;
-  const Options usual;
-  if (!options.only.empty() || options.threads != usual.threads || options.seconds != usual.seconds)
-    return "runs/bench";
+  if (!options.only.empty() || options.threads != Options().threads) return "runs/bench";
   return options.cases == kOwnCases ? whole : whole / std::filesystem::path(options.cases).stem();
 }
 

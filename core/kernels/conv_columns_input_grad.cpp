@@ -34,7 +34,7 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   constexpr std::int64_t kMostSums = 1 << 19;
   // What adding a product to its cell costs, in products; and how much longer a turned convolution's products
   // take, for the root of the channels that this path's are added to.
-  constexpr double kAddCost = 64, kGain = 3.5;
+  constexpr double kAddCost = 64, kGain = 3.5, kExact = 2;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
@@ -47,9 +47,11 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
     return false;
   if (outputs * taps * ins > kMostSums) return false;
   const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };
-  // A turned convolution sums over as many cells of each phase, with whole vectors of a row.
+  // A turned convolution sums over as many cells of each phase, with whole vectors of a row, or at unit strides
+  // by columns and vectors of channels, which leave out what is behind a row.
   double turned = static_cast<double>(whole(ceil_div(in[2], stride[2])));
   for (int axis = 0; axis < 2; ++axis) turned *= static_cast<double>(ceil_div(in[axis], stride[axis]));
+  if (product(stride) == 1) turned = std::min(turned, kExact * static_cast<double>(product(in)));
   const double filled = static_cast<double>(ins) / static_cast<double>(whole(ins));
   return kGain * filled * turned >=
          static_cast<double>(outputs) *

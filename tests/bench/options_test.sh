@@ -122,6 +122,10 @@ refused file --only line --against torch --out file/out
 rm asked
 run --against torch
 [[ -s $folder/results/against_torch.md ]] || fail "no results in the bench's folder"
+rm -r "$folder/results"
+run --threads 1 --against torch
+[[ -s runs/bench/against_torch.md && ! -e $folder/results ]] || fail "results of one thread in the bench's folder"
+run --against torch
 has asked '"small row"' '"threads":1' '"peak"'
 has output "1.0 MB"
 
