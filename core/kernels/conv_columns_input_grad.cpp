@@ -47,8 +47,8 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
     return false;
   if (outputs * taps * ins > kMostSums) return false;
   const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };
-  // A turned convolution sums over as many cells of each phase, with whole vectors of a row, or at unit strides
-  // by columns and vectors of channels, which leave out what is behind a row.
+  // A turned convolution sums over as many cells of each phase, with whole vectors of a row, or at unit
+  // strides by columns and vectors of channels, which leave out what is behind a row.
   double turned = static_cast<double>(whole(ceil_div(in[2], stride[2])));
   for (int axis = 0; axis < 2; ++axis) turned *= static_cast<double>(ceil_div(in[axis], stride[axis]));
   if (product(stride) == 1) turned = std::min(turned, kExact * static_cast<double>(product(in)));

@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(max_takes_the_first_of_the_largest_and_sends_the_g
     auto x = noise<T>(in_count(g), 1);
     for (std::size_t i = 0; i < x.size(); i += 3) x[i] = T(0.5);  // ties
     const auto gy = noise<T>(out_count(g), 2);
-    const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 0,
-                       out_plane = g.planes ? out_count(g) / g.planes : 0;
+    const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 1,
+                       out_plane = g.planes ? out_count(g) / g.planes : 1;
     std::vector<std::int64_t> index(gy.size(), -1), got_index(gy.size());
     std::vector<double> y(gy.size()), gx(x.begin(), x.end());
     for_each_cell(g, [&](auto plane, auto o, auto i, auto) {
@@ -139,8 +139,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(max_takes_the_last_nan_and_infinities_as_they_come
     auto x = noise<T>(in_count(g), 1);
     for (std::size_t i = 0; i < x.size(); ++i)
       if (i % 2 == 0) x[i] = i % 14 == 0 ? nan : i % 10 == 0 ? inf : -inf;
-    const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 0,
-                       out_plane = g.planes ? out_count(g) / g.planes : 0;
+    const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 1,
+                       out_plane = g.planes ? out_count(g) / g.planes : 1;
     std::vector<std::int64_t> index(out_count(g), -1), got_index(out_count(g));
     for_each_cell(g, [&](auto plane, auto o, auto i, auto) {
       auto& best = index[plane * out_plane + o];
@@ -163,8 +163,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(average_divides_by_the_window_or_by_its_part_insid
   for (const PoolGeometry& g : cases(false))
     for (const bool count_padding : {false, true}) {
       const auto x = noise<T>(in_count(g), 1), gy = noise<T>(out_count(g), 2);
-      const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 0,
-                         out_plane = g.planes ? out_count(g) / g.planes : 0;
+      const std::int64_t in_plane = g.planes ? in_count(g) / g.planes : 1,
+                         out_plane = g.planes ? out_count(g) / g.planes : 1;
       std::vector<double> hits(gy.size()), y(gy.size()), gx(x.begin(), x.end());
       for_each_cell(g, [&](auto plane, auto o, auto, auto) { ++hits[plane * out_plane + o]; });
       for_each_cell(g, [&](auto plane, auto o, auto i, auto cells) {
