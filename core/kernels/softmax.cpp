@@ -161,87 +161,91 @@ void log_softmax_grad_columns(const T* y, const T* gy, std::int64_t n, std::int6
     }
 }
 
+/// Calls columns(sources, distance of a column's elements, number of columns, result, beta) where columns lie
+/// side by side or short rows are turned, and row(first element) for each long row.
+template <class T, std::size_t kSources, class Columns, class Row>
+void each_sequence(std::int64_t outer, std::int64_t n, std::int64_t inner,
+                   const std::array<const T*, kSources>& from, T* to, T beta, Columns&& columns, Row&& row) {
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t count) {
+      auto block = from;
+      for (const T*& source : block) source += at;
+      columns(block, inner, count, to + at, beta);
+    });
+  if (n <= kShortRow)
+    return each_turned(outer, n, from, to, beta, [&](auto count, const auto& turned, T* result) {
+      columns(turned, count, count, result, T(0));
+    });
+  each_row(outer, n, row);
+}
+
 }  // namespace
 
 template <class T>
 void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
-  if (outer * n * inner == 0) return;
-  if (inner > 1)
-    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-      softmax_columns(x + at, n, inner, columns, y + at);
-    });
-  if (n <= kShortRow)
-    return each_turned<T, 1>(outer, n, {x}, y, T(0), [&](auto columns, const auto& turned, T* result) {
-      softmax_columns(turned[0], n, columns, columns, result);
-    });
-  each_row(outer, n, [&](std::int64_t at) {
-    const T top = largest_of_row(x + at, n);
-    const T sum =
-        sum_lanes<T>(n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
-    const T scale = T(1) / sum;
-    for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
-  });
+  each_sequence<T, 1>(
+      outer, n, inner, {x}, y, T(0),
+      [n](const auto& from, std::int64_t distance, auto count, T* to, T) {
+        softmax_columns(from[0], n, distance, count, to);
+      },
+      [=](std::int64_t at) {
+        const T top = largest_of_row(x + at, n);
+        const T sum = sum_lanes<T>(
+            n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
+        const T scale = T(1) / sum;
+        for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
+      });
 }
 
 template <class T>
 void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy, T* gx,
                       T beta) {
-  if (outer * n * inner == 0) return;
-  if (inner > 1)
-    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-      softmax_grad_columns(y + at, gy + at, n, inner, columns, gx + at, beta);
-    });
-  if (n <= kShortRow)
-    return each_turned<T, 2>(outer, n, {y, gy}, gx, beta, [&](auto columns, const auto& turned, T* result) {
-      softmax_grad_columns(turned[0], turned[1], n, columns, columns, result, T(0));
-    });
-  each_row(outer, n, [&](std::int64_t at) {
-    const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
-    for (std::int64_t i = at; i < at + n; ++i) {
-      const T value = y[i] * (gy[i] - dot);
-      gx[i] = beta == T(0) ? value : value + gx[i];
-    }
-  });
+  each_sequence<T, 2>(
+      outer, n, inner, {y, gy}, gx, beta,
+      [n](const auto& from, std::int64_t distance, auto count, T* to, T factor) {
+        softmax_grad_columns(from[0], from[1], n, distance, count, to, factor);
+      },
+      [=](std::int64_t at) {
+        const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
+        for (std::int64_t i = at; i < at + n; ++i) {
+          const T value = y[i] * (gy[i] - dot);
+          gx[i] = beta == T(0) ? value : value + gx[i];
+        }
+      });
 }
 
 template <class T>
 void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
-  if (outer * n * inner == 0) return;
-  if (inner > 1)
-    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-      log_softmax_columns(x + at, n, inner, columns, y + at);
-    });
-  if (n <= kShortRow)
-    return each_turned<T, 1>(outer, n, {x}, y, T(0), [&](auto columns, const auto& turned, T* result) {
-      log_softmax_columns(turned[0], n, columns, columns, result);
-    });
-  each_row(outer, n, [&](std::int64_t at) {
-    const T top = largest_of_row(x + at, n);
-    const T shift = top + vmath::log(sum_lanes<T>(
-                              n, [=](std::int64_t i) { return vmath::exp_of_negative(x[at + i] - top); }));
-    for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
-  });
+  each_sequence<T, 1>(
+      outer, n, inner, {x}, y, T(0),
+      [n](const auto& from, std::int64_t distance, auto count, T* to, T) {
+        log_softmax_columns(from[0], n, distance, count, to);
+      },
+      [=](std::int64_t at) {
+        const T top = largest_of_row(x + at, n);
+        const T shift = top + vmath::log(sum_lanes<T>(n, [=](std::int64_t i) {
+                          return vmath::exp_of_negative(x[at + i] - top);
+                        }));
+        for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
+      });
 }
 
 template <class T>
 void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy,
                           T* gx, T beta) {
-  if (outer * n * inner == 0) return;
-  if (inner > 1)
-    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t columns) {
-      log_softmax_grad_columns(y + at, gy + at, n, inner, columns, gx + at, beta);
-    });
-  if (n <= kShortRow)
-    return each_turned<T, 2>(outer, n, {y, gy}, gx, beta, [&](auto columns, const auto& turned, T* result) {
-      log_softmax_grad_columns(turned[0], turned[1], n, columns, columns, result, T(0));
-    });
-  each_row(outer, n, [&](std::int64_t at) {
-    const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
-    for (std::int64_t i = at; i < at + n; ++i) {
-      const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
-      gx[i] = beta == T(0) ? value : value + gx[i];
-    }
-  });
+  each_sequence<T, 2>(
+      outer, n, inner, {y, gy}, gx, beta,
+      [n](const auto& from, std::int64_t distance, auto count, T* to, T factor) {
+        log_softmax_grad_columns(from[0], from[1], n, distance, count, to, factor);
+      },
+      [=](std::int64_t at) {
+        const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
+        for (std::int64_t i = at; i < at + n; ++i) {
+          const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
+          gx[i] = beta == T(0) ? value : value + gx[i];
+        }
+      });
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                        \
