@@ -171,8 +171,8 @@ class PoolFold {
       Fold all = empty();
       for (std::int64_t k = 0; k < cells; k += S::kLanes) {
         Fold next = columns<1>(row, w_.padding + window.begin + k);
+        // What is left out is behind the first cell, which wins where all are kEmpty.
         next.value = P::load(taken + k) ? next.value : empty().value;
-        if constexpr (Fold::kPlaces) next.place = P::load(taken + k) ? next.place : empty().place;
         all.offer(next);
       }
       [&]<int... kHalvings>(std::integer_sequence<int, kHalvings...>) {
