@@ -162,9 +162,10 @@ int main(int argc, char** argv) try {
                                    ->check(CLI::IsMember({"torch"}));
   app.add_option("--python", options.python, "a Python that has PyTorch (or EVENKEEL_TORCH_PYTHON)")
       ->envname("EVENKEEL_TORCH_PYTHON");
-  app.add_option("--out", options.out,
-                 "folder for a comparison (bench/results; with --cases one inside it; of a part, by --only, "
-                 "--threads or --seconds: runs/bench)")
+  app.add_option(
+         "--out", options.out,
+         "folder for a comparison (bench/results; with --cases one inside it; of a part, by --only or "
+         "--threads: runs/bench)")
       ->needs(against);
   app.add_flag("--memory", options.memory, "peak memory of training steps instead of time");
   app.add_option("--peak", options.peak, "")->group("");
