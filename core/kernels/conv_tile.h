@@ -223,6 +223,15 @@ void TilePlan::fill_slot(const Tile& t, const T* source, std::int64_t image_stri
       const T* area = source + (t.image + image) * image_stride + at_d * plane;
       const bool inside = at_d >= 0 && at_d < size[0];
       T* row_to = to + stored_row(image, d, 0);
+      if constexpr (requires { row.joins(pitch); })
+        if (inside && skip == 1 && row.joins(pitch)) {
+          const std::int64_t first = std::clamp<std::int64_t>(0, low_h, high_h);
+          const std::int64_t end = std::clamp<std::int64_t>(size[1], first, high_h);
+          for (std::int64_t h = low_h; h < first; ++h) row.clear(row_to + (h - low_h) * pitch);
+          row.copy_rows(area + first * size[2], end - first, next, row_to + (first - low_h) * pitch);
+          for (std::int64_t h = end; h < high_h; ++h) row.clear(row_to + (h - low_h) * pitch);
+          continue;
+        }
       for (std::int64_t h = low_h; h < high_h; h += skip, row_to += pitch)
         if (inside && h >= 0 && h < size[1])
           row.copy(area + h * size[2], next, row_to);

@@ -56,6 +56,7 @@ class Runner {
                                             kOutputs),
               pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
+        joined_(p_.size[2]),
         packed_(static_cast<std::size_t>(in_passing_ ? 0 : kPoints * point_weights_)) {
     for (std::int64_t c = 0; c < block_channels_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
@@ -147,7 +148,7 @@ class Runner {
       const std::int64_t plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        winograd::fill_tile(r_.plan_, p_.shape, t, p_.source + (group * p_.channels + c) * plane,
+        winograd::fill_tile(r_.plan_, p_.shape, r_.joined_, t, p_.source + (group * p_.channels + c) * plane,
                             p_.groups * p_.channels * plane, channels, r_.point_cells_, cells_.data());
         if (r_.in_passing_)
           multiply_in_passing(t, group, c, channels, first, last);
@@ -206,12 +207,22 @@ class Runner {
     template <int kWidth>
     void deliver(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) const {
       const std::int64_t begin = kOutputs * t.begin[2], length = kOutputs * t.count[2];
+      const std::int64_t pitch = r_.plan_.row_offset(0, 0, 1) - r_.plan_.row_offset(0, 0, 0);
+      const bool joins = kWidth == 1 && r_.joined_.fits(p_.size[2], t.count[2], pitch);
       for (std::int64_t image = 0; image < t.images; ++image)
         for (std::int64_t row = row_begin; row < row_end; ++row) {
           const std::int64_t channel = group * p_.rows + row;
           const float bias = p_.bias != nullptr ? p_.bias[channel] : 0.0f;
           float* plane = p_.target + ((t.image + image) * p_.groups * p_.rows + channel) * product(p_.size);
-          for (std::int64_t d = 0; d < t.count[0]; ++d)
+          for (std::int64_t d = 0; d < t.count[0]; ++d) {
+            if (joins) {
+              float* to = plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1]) * p_.size[2];
+              fetch_to_write(to + product(p_.size), t.count[1] * p_.size[2]);
+              winograd::deliver_rows(r_.joined_,
+                                     sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, 0),
+                                     p_.rows * sums_ld_, t.count[1], bias, p_.beta != 0, to);
+              continue;
+            }
             for (std::int64_t h = 0; h < t.count[1]; ++h) {
               float* to = plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1] + h) * p_.size[2];
               fetch_to_write(to + product(p_.size) + begin, std::min(length, p_.size[2] - begin));
@@ -219,6 +230,7 @@ class Runner {
                                             p_.rows * sums_ld_, p_.shape.turns, t.begin[2], t.count[2], bias,
                                             p_.beta != 0, to, p_.size[2]);
             }
+          }
         }
     }
 
@@ -237,6 +249,7 @@ class Runner {
   std::int64_t block_channels_;
   TilePlan plan_;
   std::int64_t point_cells_;
+  winograd::JoinedRows joined_;
   detail::Workspace<float> packed_;
   std::vector<std::int32_t> offsets_;
 };

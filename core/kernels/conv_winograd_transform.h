@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 
 /// Winograd's minimal filtering F(4, 3) along one axis: four neighbouring outputs of a three-tap kernel from
@@ -91,14 +92,99 @@ std::array<Vector, kOutputs> quartered(const Vector* v) {
           odds<float, kWidth>(even, later_even), odds<float, kWidth>(odd, later_odd)};
 }
 
+/// Rows of cells one behind the other, cut into quadruples that do not reach into the next row, a vector of
+/// quadruples after another: narrow rows fill the lanes together.
+class JoinedRows {
+ public:
+  static constexpr std::int64_t kMost = 16;  ///< quadruples of a row
+
+  explicit JoinedRows(std::int64_t length) : length_(length), count_(ceil_div(length, kOutputs)) {
+    if (count_ > kMost) return;
+    for (std::int64_t phase = 0; phase < count_; ++phase) {
+      Lanes& lanes = lanes_[static_cast<std::size_t>(phase)];
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        lanes.not_first[lane] = (phase + lane) % count_ == 0 ? 0 : -1;
+        lanes.not_last[lane] = (phase + lane + 1) % count_ == 0 ? 0 : -1;
+      }
+      for (std::int64_t cell = 0; cell < kOutputs * kLanes; ++cell)
+        if ((kOutputs * phase + cell) % (kOutputs * count_) < length)
+          lanes.cells[static_cast<std::size_t>(cell / kLanes)] |= 1u << cell % kLanes;
+    }
+  }
+
+  using Bits [[gnu::vector_size(kVectorBytes)]] = std::int32_t;
+
+  /// Of a vector of quadruples, which lanes of its cells, four vectors, hold any; quadruples that are not the
+  /// first or the last of their row.
+  struct Lanes {
+    std::array<std::uint32_t, kOutputs> cells{};
+    Bits not_first{}, not_last{};
+
+    bool full(std::size_t i) const { return cells[i] == kAll; }
+    /// Vector i of the cells, which are read at `from`; returns where the next ones are.
+    const float* load(std::size_t i, const float* from, Vector& to) const {
+      const int count = std::popcount(cells[i]);
+      if (full(i))
+        to = S::load(from);
+      else
+        to = S::expanded(cells[i], S::load_between(from, 0, 0, count));
+      return from + count;
+    }
+    /// Stores them, or adds them to what is there.
+    float* store(std::size_t i, Vector value, bool add, float* to) const {
+      const int count = std::popcount(cells[i]);
+      if (!full(i)) value = S::compressed(cells[i], value);
+      if (add) value += S::load_between(to, 0, 0, count);
+      S::store_some(to, value, count);
+      return to + count;
+    }
+  };
+
+  /// The lanes of `value` that are set in `bits`, else 0.
+  static Vector kept(Bits bits, Vector value) {
+    return reinterpret_cast<Vector>(reinterpret_cast<Bits>(value) & bits);
+  }
+
+  /// Whether rows of `length` cells, `count` quadruples of each in the tile, `distance` apart there, are
+  /// these.
+  bool fits(std::int64_t length, std::int64_t count, std::int64_t distance) const {
+    return length == length_ && count == count_ && count == distance && count <= kMost;
+  }
+
+  /// Calls f(q, lanes, more) for quadruples q … of `rows` rows; more: there are others behind them.
+  template <class F>
+  void each_vector(std::int64_t rows, F&& f) const {
+    const std::int64_t total = rows * count_;
+    for (std::int64_t q = 0, phase = 0; q < total; q += kLanes, phase = (phase + kLanes) % count_) {
+      const Lanes& lanes = lanes_[static_cast<std::size_t>(phase)];
+      if (total - q >= kLanes) {
+        f(q, lanes, total - q > kLanes);
+        continue;
+      }
+      Lanes some = lanes;
+      for (std::int64_t i = 0; i < kOutputs; ++i)
+        some.cells[static_cast<std::size_t>(i)] &=
+            (1u << std::clamp<std::int64_t>(kOutputs * (total - q) - i * kLanes, 0, kLanes)) - 1u;
+      f(q, some, false);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kAll = static_cast<std::uint32_t>((std::uint64_t{1} << kLanes) - 1);
+
+  std::int64_t length_, count_;
+  std::array<Lanes, kMost> lanes_;
+};
+
 /// Copies rows as RowCopy does, transformed, for for_turns(): to[p * pitch + q] = the value at point p of the
 /// six cells that quadruple begin + q reads, the first of them `base` cells from its own.
 template <int kWidth>
 class SourceRow {
  public:
-  SourceRow(std::int64_t length, std::int64_t turns, std::int64_t begin, std::int64_t base,
-            std::int64_t count, std::int64_t pitch)
-      : length_(length),
+  SourceRow(const JoinedRows& joined, std::int64_t length, std::int64_t turns, std::int64_t begin,
+            std::int64_t base, std::int64_t count, std::int64_t pitch)
+      : joined_(&joined),
+        length_(length),
         turns_(turns),
         begin_(begin),
         base_(base),
@@ -114,6 +200,30 @@ class SourceRow {
       copy_narrow(row, to);
     else
       copy_elements(row, next, to);
+  }
+
+  /// Whether rows of the tile, `distance` apart, can be copied by copy_rows().
+  bool joins(std::int64_t distance) const {
+    return kWidth == 1 && begin_ == 0 && base_ == -1 && joined_->fits(length_, count_, distance);
+  }
+
+  /// Rows that lie one behind the other.
+  void copy_rows(const float* from, std::int64_t rows, std::int64_t next, float* to) const {
+    Vector before{};
+    joined_->each_vector(rows, [&](std::int64_t q, const JoinedRows::Lanes& lanes, bool more) {
+      Vector v[kOutputs];
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kOutputs; ++i) {
+        __builtin_prefetch(from + next);
+        from = lanes.load(i, from, v[i]);
+      }
+      const auto d = quartered<1>(v);
+      const Vector after = S::Vector{} + (more ? *from : 0.0f);
+      transform({JoinedRows::kept(lanes.not_first, joined<float, S::kLanes - 1>(before, d[3])), d[0], d[1],
+                 d[2], d[3], JoinedRows::kept(lanes.not_last, joined<float, 1>(d[0], after))},
+                to + q);
+      before = d[3];
+    });
   }
 
   void clear(float* to) const {
@@ -176,17 +286,19 @@ class SourceRow {
     S::store(to + 5 * pitch_, d[1] + (d[5] - 2.5f * d[3]));
   }
 
+  const JoinedRows* joined_;
   std::int64_t length_, turns_, begin_, base_, first_, count_, pitch_;
   S::Mask mask_[2];
 };
 
 /// Fills a tile by such rows: to[p * pitch + …] = the cells at point p, laid out as the plan says.
-inline void fill_tile(const TilePlan& plan, const Correlation& shape, const Tile& t, const float* source,
-                      std::int64_t image_stride, std::int64_t channels, std::int64_t pitch, float* to) {
+inline void fill_tile(const TilePlan& plan, const Correlation& shape, const JoinedRows& joined, const Tile& t,
+                      const float* source, std::int64_t image_stride, std::int64_t channels,
+                      std::int64_t pitch, float* to) {
   for_turns(shape.turns, [&]<int kWidth>() {
     plan.fill_rows(t, source, image_stride, channels, to,
                    [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
-                     return SourceRow<kWidth>(shape.source[2], shape.turns, begin, at, count, pitch);
+                     return SourceRow<kWidth>(joined, shape.source[2], shape.turns, begin, at, count, pitch);
                    });
   });
 }
@@ -196,15 +308,27 @@ inline void fill_tile(const TilePlan& plan, const Correlation& shape, const Tile
 template <int kWidth>
 class GradientRow {
  public:
-  GradientRow(std::int64_t length, std::int64_t turns, std::int64_t begin, std::int64_t count,
-              std::int64_t pitch)
-      : length_(length), turns_(turns), begin_(begin), count_(count), pitch_(pitch) {}
+  GradientRow(const JoinedRows& joined, std::int64_t length, std::int64_t turns, std::int64_t begin,
+              std::int64_t count, std::int64_t pitch)
+      : joined_(&joined), length_(length), turns_(turns), begin_(begin), count_(count), pitch_(pitch) {}
 
   void copy(const float* row, float* to) const {
     if constexpr (kWidth == 0)
       copy_neighbours(row, to);
     else
       copy_elements(row + kOutputs * begin_, to);
+  }
+
+  bool joins() const { return kWidth == 1 && joined_->fits(length_, count_, count_); }
+
+  /// Rows that lie one behind the other.
+  void copy_rows(const float* from, std::int64_t rows, float* to) const {
+    joined_->each_vector(rows, [&](std::int64_t q, const JoinedRows::Lanes& lanes, bool) {
+      Vector v[kOutputs];
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kOutputs; ++i) from = lanes.load(i, from, v[i]);
+      transform(quartered<1>(v), to + q);
+    });
   }
 
  private:
@@ -242,6 +366,7 @@ class GradientRow {
     S::store(to + 5 * pitch_, y[3]);
   }
 
+  const JoinedRows* joined_;
   std::int64_t length_, turns_, begin_, count_, pitch_;
 };
 
@@ -270,6 +395,19 @@ inline std::array<Vector, kOutputs> transform_sums(const float* from, std::int64
           0.5f * inner_odd + 2 * outer_odd + S::load(from + 5 * pitch) + bias};
 }
 
+/// The same in the order of a row.
+template <int kWidth>
+std::array<Vector, kOutputs> woven_sums(const float* from, std::int64_t pitch, float bias) {
+  const auto y = transform_sums(from, pitch, bias);
+  const Vector even = interleave<float, 0, kWidth>(y[0], y[2]),
+               later_even = interleave<float, 1, kWidth>(y[0], y[2]);
+  const Vector odd = interleave<float, 0, kWidth>(y[1], y[3]),
+               later_odd = interleave<float, 1, kWidth>(y[1], y[3]);
+  return {interleave<float, 0, kWidth>(even, odd), interleave<float, 1, kWidth>(even, odd),
+          interleave<float, 0, kWidth>(later_even, later_odd),
+          interleave<float, 1, kWidth>(later_even, later_odd)};
+}
+
 /// Of a row of `length` outputs, those of `count` quadruples from `begin` on: bias + what
 /// from[p * pitch + q], sums at point p, stand for; += with add.
 template <int kWidth>
@@ -287,17 +425,20 @@ void deliver_row(const float* from, std::int64_t pitch, std::int64_t turns, std:
   } else {
     const std::int64_t end = std::min(length, kOutputs * (begin + count));
     for (std::int64_t at = kOutputs * begin; at < end; at += kOutputs * kLanes, from += kLanes) {
-      const auto y = transform_sums(from, pitch, bias);
-      const Vector even = interleave<float, 0, kWidth>(y[0], y[2]),
-                   later_even = interleave<float, 1, kWidth>(y[0], y[2]);
-      const Vector odd = interleave<float, 0, kWidth>(y[1], y[3]),
-                   later_odd = interleave<float, 1, kWidth>(y[1], y[3]);
-      put(at, interleave<float, 0, kWidth>(even, odd), end);
-      put(at + kLanes, interleave<float, 1, kWidth>(even, odd), end);
-      put(at + 2 * kLanes, interleave<float, 0, kWidth>(later_even, later_odd), end);
-      put(at + 3 * kLanes, interleave<float, 1, kWidth>(later_even, later_odd), end);
+      const auto y = woven_sums<kWidth>(from, pitch, bias);
+      for (std::int64_t i = 0; i < kOutputs; ++i) put(at + i * kLanes, y[static_cast<std::size_t>(i)], end);
     }
   }
+}
+
+/// The same for whole rows that lie one behind the other, and so do their sums.
+inline void deliver_rows(const JoinedRows& joined, const float* from, std::int64_t pitch, std::int64_t rows,
+                         float bias, bool add, float* to) {
+  joined.each_vector(rows, [&](std::int64_t q, const JoinedRows::Lanes& lanes, bool) {
+    const auto y = woven_sums<1>(from + q, pitch, bias);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kOutputs; ++i) to = lanes.store(i, y[i], add, to);
+  });
 }
 
 }  // namespace evenkeel::kernels::winograd

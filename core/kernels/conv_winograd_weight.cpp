@@ -42,7 +42,8 @@ class WeightGrad {
         block_(std::min(channels_, kChannelBlock)),
         cuts_(sets_of_sums(groups_ * chunks_, g.batch * product(shape_.out), kWorthASet)),
         plan_(shape_, g.batch, positions(), cuts_, 0, TilePlan::Strides::apart, kLanes),
-        point_cells_(plan_.size(block_)) {
+        point_cells_(plan_.size(block_)),
+        joined_(out_[2]) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
     chunks_ = ceil_div(outs_, chunk_);
@@ -105,7 +106,7 @@ class WeightGrad {
         runs_.list(g_.plan_, g_.shape_, t);
         for (std::int64_t c = begin; c < end; c += g_.block_) {
           const std::int64_t channels = std::min(g_.block_, end - c);
-          winograd::fill_tile(g_.plan_, g_.shape_, t, g_.x_ + (group * g_.channels_ + c) * plane,
+          winograd::fill_tile(g_.plan_, g_.shape_, g_.joined_, t, g_.x_ + (group * g_.channels_ + c) * plane,
                               g_.groups_ * g_.channels_ * plane, channels, g_.point_cells_, cells_.data());
           for (std::int64_t point = 0; point < kPoints; ++point)
             multiply(point, outs, channels, sum + point * g_.point_sums_ + c * g_.taps_ * g_.chunk_);
@@ -140,7 +141,7 @@ class WeightGrad {
       const std::int64_t vectors = ceil_div(outs, kLanes);
       const std::int64_t plane = product(g_.out_);
       const std::int64_t count = product(t.count) * t.images;
-      const winograd::GradientRow<kWidth> row(g_.out_[2], g_.shape_.turns, t.begin[2], t.count[2],
+      const winograd::GradientRow<kWidth> row(g_.joined_, g_.out_[2], g_.shape_.turns, t.begin[2], t.count[2],
                                               kLanes * row_pitch_);
       for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
         const std::int64_t wide = micro::panel(vectors, v);
@@ -151,9 +152,15 @@ class WeightGrad {
             float* to = rows_.data() + o * row_pitch_;
             for (std::int64_t image = t.image; image < t.image + t.images; ++image) {
               const float* from = g_.gy_ + (image * g_.groups_ * g_.outs_ + out + first + o) * plane;
-              for (std::int64_t d = t.begin[0]; d < t.begin[0] + t.count[0]; ++d)
-                for (std::int64_t h = t.begin[1]; h < t.begin[1] + t.count[1]; ++h, to += t.count[2])
-                  row.copy(from + (d * g_.out_[1] + h) * g_.out_[2], to);
+              for (std::int64_t d = t.begin[0]; d < t.begin[0] + t.count[0]; ++d) {
+                const float* rows = from + (d * g_.out_[1] + t.begin[1]) * g_.out_[2];
+                if (row.joins())
+                  row.copy_rows(rows, t.count[1], to);
+                else
+                  for (std::int64_t h = 0; h < t.count[1]; ++h)
+                    row.copy(rows + h * g_.out_[2], to + h * t.count[2]);
+                to += t.count[1] * t.count[2];
+              }
             }
           }
           for (std::int64_t point = 0; point < kPoints; ++point)
@@ -208,6 +215,7 @@ class WeightGrad {
   std::int64_t groups_, channels_, outs_, kernel_, taps_, chunk_, chunks_, block_, cuts_;
   TilePlan plan_;
   std::int64_t point_cells_, point_sums_ = 0;
+  winograd::JoinedRows joined_;
 };
 
 }  // namespace

@@ -74,6 +74,36 @@ struct Simd {
 #endif
   }
 
+  /// The lanes of `bits`, in order, are value's first ones, the others 0.
+  static Vector expanded(std::uint32_t bits, Vector value) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4)
+      return _mm512_maskz_expand_ps(static_cast<__mmask16>(bits), reinterpret_cast<__m512>(value));
+    else
+      return _mm512_maskz_expand_pd(static_cast<__mmask8>(bits), reinterpret_cast<__m512d>(value));
+#else
+    Vector result{};
+    for (int lane = 0, from = 0; lane < kLanes; ++lane)
+      if ((bits >> lane & 1u) != 0) result[lane] = value[from++];
+    return result;
+#endif
+  }
+
+  /// The lanes of `bits` side by side, then zeros: the opposite of expanded().
+  static Vector compressed(std::uint32_t bits, Vector value) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4)
+      return _mm512_maskz_compress_ps(static_cast<__mmask16>(bits), reinterpret_cast<__m512>(value));
+    else
+      return _mm512_maskz_compress_pd(static_cast<__mmask8>(bits), reinterpret_cast<__m512d>(value));
+#else
+    Vector result{};
+    for (int lane = 0, to = 0; lane < kLanes; ++lane)
+      if ((bits >> lane & 1u) != 0) result[to++] = value[lane];
+    return result;
+#endif
+  }
+
   /// row[at + lane] where low <= at + lane < high, else 0; reads nothing outside [low, high).
   static Vector load_between(const T* row, std::int64_t at, std::int64_t low, std::int64_t high) {
     if (at >= low && at + kLanes <= high) return load(row + at);
