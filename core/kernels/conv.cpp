@@ -113,7 +113,8 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
-    if (conv_winograd_weight_grad_pays(g)) return conv_winograd_weight_grad(g, x, gy, gw, beta);
+    if (!conv_dot_pays(g) && conv_winograd_weight_grad_pays(g))
+      return conv_winograd_weight_grad(g, x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
   if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);

@@ -18,12 +18,6 @@ namespace evenkeel::kernels {
 inline constexpr std::int64_t kCellLanes = Simd<float>::kLanes;
 inline constexpr std::int64_t kWorthMoving = 1 << 14;  ///< elements worth moving on another thread
 
-/// Whether both sides have enough channels a group to be laid side by side.
-inline bool many_channels(std::int64_t from, std::int64_t to) {
-  constexpr std::int64_t kLeast = 8;
-  return kWidePaths && std::min(from, to) >= kLeast;
-}
-
 /// Planes of all images with the channels of a cell side by side: [image][cell][channel], `pitch` apart.
 class ChannelsLast {
  public:

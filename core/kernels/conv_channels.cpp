@@ -287,25 +287,24 @@ class Runner {
 }  // namespace
 
 bool conv_channels_pay(const ConvPass<float>& pass) {
-  constexpr double kLeastFill = 0.75, kBetterFill = 1.2, kLeastOfStrided = 0.6, kWorseFill = 0.8;
+  constexpr double kLeastFill = 0.75, kBetterFill = 1.2, kLeastOfStrided = 0.6, kWorseFill = 0.8,
+                   kMuchBetterFill = 2.6;
   // Products of a sum that pay for the transposition: of narrow rows, of others, and where vectors of
   // positions would be filled as well.
   constexpr std::int64_t kLeastSum = 9, kLeastOfWide = 64, kLongSum = 160, kLeastSumOfStrided = 32;
   constexpr std::int64_t kFewUses = 60;  // of a cell
+  constexpr std::int64_t kSomeTaps = 3;
   constexpr std::int64_t kWide = 32, kTwoVectors = std::int64_t{2} * Simd<float>::kLanes;
-  const auto fill = [](std::int64_t count) {
-    constexpr std::int64_t kLanes = Simd<float>::kLanes;
-    return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);
-  };
   const std::int64_t width = pass.shape.out[2];
   const std::int64_t sum = pass.channels * pass.shape.taps() / static_cast<std::int64_t>(pass.phases.size());
-  const double filled = fill(pass.rows), beside = fill(width);
+  const double filled = lanes_filled(pass.rows), beside = lanes_filled(width);
   if (pass.most_taps() == 1) return false;
   // Strides are kept here and taken apart elsewhere, which cells that are read seldom do not pay for.
   const std::int64_t step = pass.shape.step[2];
   if (step > 1 && step <= micro::kMaxStep && filled >= kLeastOfStrided && filled >= kWorseFill * beside &&
       sum >= kLeastSumOfStrided && pass.rows * pass.shape.taps() <= kFewUses * product(pass.shape.step))
     return true;
+  if (filled >= kMuchBetterFill * beside && pass.shape.taps() >= kSomeTaps) return true;
   if (filled < kLeastFill) return false;
   if (pass.rows >= kTwoVectors && filled >= beside && sum >= kLongSum) return true;
   return filled >= kBetterFill * beside && sum >= (width < kWide ? kLeastSum : kLeastOfWide) &&

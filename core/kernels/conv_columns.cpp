@@ -89,34 +89,24 @@ struct WeightColumns {
   }
 };
 
-constexpr std::int64_t kNarrow = 3;  ///< outputs of a row that are better gathered than read as vectors
-
 }  // namespace
 
 bool conv_columns_pay(const ConvPass<float>& pass) {
-  constexpr std::int64_t kVeryNarrow = 2, kHardlyNarrow = 6, kSmallPlane = 16, kMostUses = 5;
-  constexpr std::int64_t kSomeRows = 32, kManyRows = 64;
-  constexpr std::int64_t kManyWeights = 500, kVeryMany = 5000;  // an output
-  constexpr std::int64_t kRowsInPlace = 16;
-  constexpr double kLeastRead = 0.5, kMostlyRead = 0.85;
-  const std::int64_t taps = pass.shape.taps(), width = pass.shape.out[2], plane = product(pass.shape.out);
-  const std::int64_t step = product(pass.shape.step);
+  constexpr std::int64_t kManyRows = 128, kMostOutputs = 512, kSomeChannels = 10;
+  constexpr std::int64_t kSmallPlane = 28, kMostTaps = 27, kFewCells = 896, kSomeWeights = 4;  // an output
+  constexpr double kMostlyRead = 0.76, kMuchBetterFill = 5.3;
+  const std::int64_t taps = pass.shape.taps(), plane = product(pass.shape.out), count = pass.images * plane;
   const bool one_phase =
       pass.phases.size() == 1 && static_cast<std::int64_t>(pass.phases[0].tap.size()) == taps;
   if (!kWidePaths || !one_phase || taps == 1) return false;
-  // Many weights of few outputs are read where they lie.
-  const std::int64_t count = pass.images * plane;
-  const bool in_place = count <= kFewColumns && (pass.channel_stride == taps || taps >= kLeastRun);
-  const std::int64_t many = pass.shape.rows_read() < kMostlyRead ? kVeryMany : kManyWeights;
-  if (in_place && pass.rows >= kRowsInPlace && many_channels(pass.channels, pass.rows) &&
-      pass.rows * pass.channels * taps >= many * count)
+  const bool some_channels = pass.channels >= kSomeChannels;
+  if (some_channels && pass.rows >= kManyRows && count <= kMostOutputs &&
+      pass.shape.rows_read() >= kMostlyRead)
     return true;
-  // Vectors of channels leave out rows that read padding, and keep strides, of cells that are read often.
-  const bool often = step > 1 && taps >= kMostUses * step;
-  if (conv_channels_pay(pass) && (often || pass.shape.rows_read() < kLeastRead)) return false;
-  if (!many_channels(pass.channels, pass.rows)) return width <= kVeryNarrow && pass.rows >= kManyRows;
-  const bool narrow = width <= kNarrow || plane <= kSmallPlane || (width <= kHardlyNarrow && taps <= step);
-  return narrow && (pass.rows >= kSomeRows || taps <= kMostUses * step);
+  if (plane <= kSmallPlane && taps <= kMostTaps && pass.images * product(pass.shape.source) <= kFewCells &&
+      pass.rows * pass.channels * taps >= kSomeWeights * count)
+    return true;
+  return some_channels && lanes_filled(pass.rows) >= kMuchBetterFill * lanes_filled(pass.shape.out[2]);
 }
 
 void conv_by_columns(const ConvPass<float>& pass) {
@@ -150,17 +140,14 @@ void conv_by_columns(const ConvPass<float>& pass) {
 }
 
 bool conv_columns_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kHardlyNarrow = 6, kLeastOuts = 2;
-  constexpr std::int64_t kLeastIns = 8, kSomeIns = 12;
-  constexpr std::int64_t kSomeWeights = 64, kManyWeights = 1600;  // an output
+  constexpr std::int64_t kVeryNarrow = 2, kHardlyWide = 20, kLeastOuts = 2, kLeastIns = 8;
+  constexpr std::int64_t kSomeTaps = 5, kManyTaps = 16, kManyWeights = 1 << 19;
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups, taps = shape.taps();
-  const std::int64_t width = shape.out[2], outputs = g.batch * product(shape.out);
-  if (!kWidePaths || outputs == 0 || taps == 1 || outs < kLeastOuts || ins < kLeastIns) return false;
-  const auto weights_an_output = [&](std::int64_t least) { return ins * outs * taps >= least * outputs; };
-  if (width <= kNarrow && weights_an_output(kSomeWeights)) return true;
-  if (width <= kHardlyNarrow && taps <= product(shape.step) && ins >= kSomeIns) return true;
-  return many_channels(ins, outs) && weights_an_output(kManyWeights);
+  const std::int64_t width = shape.out[2];
+  if (!kWidePaths || g.batch * product(shape.out) == 0 || outs < kLeastOuts || ins < kLeastIns) return false;
+  if (width <= kVeryNarrow && taps >= kManyTaps) return true;
+  return width <= kHardlyWide && taps >= kSomeTaps && ins * outs * taps >= kManyWeights;
 }
 
 void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float beta) {

@@ -39,11 +39,16 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
   if (!kWidePaths || g.batch * outputs == 0 || ins * outs == 0) return false;
+  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1)), cells = g.batch * product(in);
+  const std::int64_t weights = ins * outs * taps;
+  // Few outputs, cells that few of them read.
+  constexpr std::int64_t kFewOutputs = 64, kFewUses = 4, kSomeWeights = 40;  // an output
+  if (g.batch * outputs <= kFewOutputs && taps <= kFewUses * product(stride) &&
+      weights >= kSomeWeights * g.batch * outputs && outputs * taps * ins <= kMostSums)
+    return true;
   // Columns leave many weights of few cells where they lie, which are turned here.
   constexpr std::int64_t kManyWeights = 10000;  // a cell
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1)), cells = g.batch * product(in);
-  if (product(stride) == 1 && cells <= kFewColumns && taps >= kLeastRun &&
-      ins * outs * taps >= kManyWeights * cells)
+  if (product(stride) == 1 && cells <= kFewColumns && taps >= kLeastRun && weights >= kManyWeights * cells)
     return false;
   if (outputs * taps * ins > kMostSums) return false;
   const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };

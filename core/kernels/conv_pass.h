@@ -13,6 +13,12 @@
 
 namespace evenkeel::kernels {
 
+/// Share of the lanes that `count` results, or cells, fill in whole vectors.
+inline double lanes_filled(std::int64_t count) {
+  constexpr std::int64_t kLanes = Simd<float>::kLanes;
+  return static_cast<double>(count) / static_cast<double>(ceil_div(count, kLanes) * kLanes);
+}
+
 /// What forward and input gradient have in common: `rows` results a group from `channels` source channels a
 /// group.
 template <class T>

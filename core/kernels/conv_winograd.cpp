@@ -280,52 +280,59 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 }
 
 bool conv_winograd_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewChannels = 5, kWideRow = 16;
-  constexpr std::int64_t kManyPositions = 200, kManyCells = 16000;
-  constexpr std::int64_t kFewOfNarrow = 20;  // channels, where a row is one quadruple
-  constexpr double kLeastGain = 1.4, kLeastSaved = 0.15;
-  // Shares of the products that transforming a cell and a result back costs, for one product of each.
-  constexpr double kCellCost = 4, kResultCost = 2;
+  constexpr std::int64_t kFewChannels = 3, kSomeChannels = 16, kWideRow = 32;
+  constexpr std::int64_t kManyPositions = 200, kManyOfNarrow = 800, kManyCells = 2000;
+  constexpr double kLeastGain = 1.3, kLeastOfJoined = 1.2, kLeastSaved = 0.06;
+  // Share of the products that transforming a cell or a result back costs, for one product of each, and of
+  // that what a lane costs that no quadruple fills.
+  constexpr double kTransformCost = 3, kLaneCost = 0.75;
   for (int axis = 0; axis < g.rank; ++axis)
     if (g.stride[axis] != 1) return false;
   const int last = g.rank - 1;
-  const std::int64_t kernel = g.kernel[last];
-  const std::int64_t turns = g.dilation[last];
+  const std::int64_t kernel = g.kernel[last], turns = g.dilation[last];
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t channels = std::min(ins, outs);
+  const std::int64_t channels = std::min(ins, outs), row = quadruples(g.out[last], turns);
   const std::int64_t positions =
       g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
+  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
+  const bool narrow = row <= winograd::JoinedRows::kMost;
+  const bool joined = narrow && turns == 1 && g.rank > 1 && kernel == kTaps && g.in[last] == g.out[last];
+  const std::int64_t many = narrow && !joined && lines == 1 ? kManyOfNarrow : kManyPositions;
   if (channels * turns < kFewChannels * winograd::lanes_a_turn(turns)) return false;
-  if (positions < kManyPositions || positions * channels < kManyCells) return false;
-  if (quadruples(g.out[last], turns) == 1 && channels < kFewOfNarrow) return false;
-  // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
-  double walked = 1;
-  for (int axis = 0; axis < last && quadruples(g.out[last], turns) < kWideRow; ++axis)
-    walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
-              static_cast<double>(g.out[axis]);
+  if (positions < many || positions * channels < kManyCells) return false;
   // Products of the plain sum over those of the transformed one.
   const auto gain_of = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
            static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
   };
   const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
-  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
-  const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns);
-  const double transforms = spread / static_cast<double>(lines) *
-                            (kResultCost / static_cast<double>(ins) + kCellCost / static_cast<double>(outs));
+  // The other paths take such rows one by one, and leave lanes empty.
+  if (joined && channels < kSomeChannels) return gain > kLeastOfJoined;
+  // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
+  double walked = 1;
+  for (int axis = 0; axis < last && row < kWideRow; ++axis)
+    walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
+              static_cast<double>(g.out[axis]);
+  const double empty =
+      joined ? 0 : static_cast<double>(ceil_div(row, kLanes) * kLanes - row) / static_cast<double>(row);
+  const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns) *
+                        (1 + kLaneCost * empty);
+  const double transforms = kTransformCost * spread / static_cast<double>(lines) *
+                            (1 / static_cast<double>(ins) + 1 / static_cast<double>(outs));
   return gain > kLeastGain && 1 - walked / gain > kLeastSaved + transforms;
 }
 
 bool conv_winograd_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kManyChannels = 8, kMostSums = 1400;  // sums an output
+  constexpr std::int64_t kFewChannels = 4, kManyCells = 16000, kMostSums = 1400;  // sums an output
   const int last = g.rank - 1;
   const std::int64_t turns = g.dilation[last];
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  const std::int64_t channels = std::min(ins, outs);
+  const std::int64_t positions = g.batch * product(as_volume(g.rank, g.out, 1));
   const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / g.kernel[last];
   const std::int64_t sums = ins * outs * lines * ceil_div(g.kernel[last], kTaps) * kPoints;
-  return conv_winograd_pays(g) &&
-         std::min(ins, outs) * turns >= kManyChannels * winograd::lanes_a_turn(turns) &&
-         sums <= kMostSums * g.batch * product(as_volume(g.rank, g.out, 1));
+  return conv_winograd_pays(g) && channels * turns >= kFewChannels * winograd::lanes_a_turn(turns) &&
+         channels * positions >= kManyCells && sums <= kMostSums * positions;
 }
 
 void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
