@@ -3,6 +3,7 @@
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_linear.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/spatial.h>
@@ -21,6 +22,7 @@ namespace evenkeel::kernels {
 //   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2: small planes by
 //                               vectors of channels (conv_depthwise_lanes.h), unit strides in a frame of
 //                               zeros (conv_depthwise_plane.h), others by rows where they lie
+//   y gx gw  conv_linear.h      a kernel that covers the whole input
 //   y gx gw  conv_pointwise.h   one tap, many channels, also with strides; gw if weights are many
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides
 //   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 5 channels, for gw 8,
@@ -33,7 +35,7 @@ namespace evenkeel::kernels {
 //      gw    conv_direct.h      conv_dot_weight_grad() for up to 4 output channels a group, 12 on long planes
 //      gw    conv_direct.h      conv_direct_weight_grad() for all others
 //
-// f64 has the first line and the last three. Pointwise and columns are products of matrices
+// f64 has the first two lines and the last three. Pointwise and columns are products of matrices
 // (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); depthwise reads planes, the other paths
 // read shifted views of padded tiles. A cell that is not finite may spoil all four outputs that Winograd's
 // F(4, 3) computes from it, and gradients of weights that it would not have met: lanes behind a row's end
@@ -86,6 +88,7 @@ template <class T>
 void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
+  if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
@@ -98,6 +101,7 @@ template <class T>
 void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* gx, T beta) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
+  if (conv_is_linear(g)) return conv_linear_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
@@ -111,6 +115,7 @@ template <class T>
 void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* gw, T beta) {
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
+  if (conv_is_linear(g)) return conv_linear_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
     if (!conv_dot_pays(g) && conv_winograd_weight_grad_pays(g))

@@ -140,37 +140,41 @@ bool one_cell(const ConvGeometry& g) {
   return true;
 }
 
-/// Enough for the packing of both operands, with `least` channels on both sides. Images of few cells are
-/// joined by the product.
-bool many_products(const ConvGeometry& g, std::int64_t least) {
-  constexpr std::int64_t kLeastCells = 8, kSmallImage = 50, kLeastOfSmall = 8;
-  const std::int64_t image = product(as_volume(g.rank, g.out, 1));
-  if (image < kSmallImage && at_every_cell(g)) least = kLeastOfSmall;
-  return kWidePaths && std::min(g.in_channels, g.out_channels) / g.groups >= least &&
-         g.batch * image >= kLeastCells;
+/// Whether sums over `channels` for `cells` cells of all images pay for the packing of both operands.
+bool sums_pay(std::int64_t channels, std::int64_t cells) {
+  constexpr std::int64_t kManyChannels = 25, kSomeChannels = 13, kSomeCells = 4000;
+  constexpr std::int64_t kFewChannels = 5, kFewCells = 500;
+  return channels >= (cells <= kFewCells    ? kFewChannels
+                      : cells <= kSomeCells ? kSomeChannels
+                                            : kManyChannels);
 }
 
-constexpr std::int64_t kLeastChannels = 32;
+std::int64_t cells_written(const ConvGeometry& g) { return g.batch * product(as_volume(g.rank, g.out, 1)); }
 
 }  // namespace
 
 bool conv_pointwise_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kLeastWithGaps = 48;
-  return one_cell(g) && many_products(g, at_every_cell(g) ? kLeastChannels : kLeastWithGaps);
+  // Cells are thinned out first, which many outputs pay for.
+  constexpr std::int64_t kManyOuts = 33, kSomeOuts = 17, kFewCells = 300;
+  if (!kWidePaths || !one_cell(g)) return false;
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  if (!at_every_cell(g) && outs < (cells_written(g) <= kFewCells ? kSomeOuts : kManyOuts)) return false;
+  return sums_pay(ins, cells_written(g));
 }
 
 bool conv_pointwise_input_grad_pays(const ConvGeometry& g) {
-  // The direct path weaves the zeros of a row in, and would compute those of whole rows.
-  constexpr std::int64_t kLeastWithGaps = 20, kLeastWithGapsOfPlanes = 6;
-  const std::int64_t with_gaps = g.rank > 1 ? kLeastWithGapsOfPlanes : kLeastWithGaps;
-  return one_cell(g) && many_products(g, at_every_cell(g) ? kLeastChannels : with_gaps);
+  // With strides the direct path weaves the zeros of a row in, and would compute those of whole rows.
+  constexpr std::int64_t kSomeChannels = 5;
+  if (!kWidePaths || !one_cell(g)) return false;
+  const std::int64_t outs = g.out_channels / g.groups;
+  return (!at_every_cell(g) && g.rank > 1 && outs >= kSomeChannels) || sums_pay(outs, cells_written(g));
 }
 
 bool conv_pointwise_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kWeightsACell = 24;
-  return one_cell(g) && many_products(g, kLeastChannels) &&
-         g.in_channels / g.groups * g.out_channels / g.groups >=
-             kWeightsACell * g.batch * product(as_volume(g.rank, g.out, 1));
+  constexpr std::int64_t kSomeChannels = 5, kWeightsACell = 8, kWeightsAThinnedCell = 16;
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  return kWidePaths && one_cell(g) && std::min(ins, outs) >= kSomeChannels &&
+         ins * outs >= (at_every_cell(g) ? kWeightsACell : kWeightsAThinnedCell) * cells_written(g);
 }
 
 void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,

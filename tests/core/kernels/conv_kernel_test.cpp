@@ -4,6 +4,7 @@
 #include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_linear.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 
@@ -128,6 +129,25 @@ const std::vector<ConvCase>& cases() {
       {2, 1, 33, 16, 1, {5, 160}, {1, 3}, {1, 1}, {1, 1}, {0, 1}, {0, 2}},
       {2, 1, 16, 16, 1, {30, 60}, {3, 3}, {1, 1}, {1, 1}, {0, -1}},
       {3, 2, 16, 16, 1, {5, 7, 14}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+      // Rows of up to 16 quadruples that fill vectors together: rests of quadruples and of vectors, planes of
+      // several tiles, results that join where the cells do not, and rows one quadruple too long.
+      {2, 3, 20, 17, 1, {9, 4}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 5, 16, 20, 1, {6, 3}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 2, 17, 18, 1, {25, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 3, 16, 16, 2, {7, 14}, {1, 3}, {1, 1}, {1, 1}, {0, 1}},
+      {2, 1, 24, 20, 1, {40, 31}, {5, 3}, {1, 1}, {2, 1}, {4, 1}},
+      {2, 2, 4, 5, 1, {30, 50}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 1, 6, 3, 1, {21, 61}, {3, 3}, {1, 1}, {1, 1}, {0, 1}},
+      {2, 1, 6, 5, 1, {20, 64}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 1, 6, 5, 1, {20, 65}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 3, 9, 8, 1, {11, 18}, {3, 3}, {1, 1}, {1, 1}, {1, 0}},
+      {3, 2, 8, 9, 1, {4, 6, 10}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+      {3, 2, 16, 14, 1, {9, 7, 5}, {3, 1, 3}, {1, 1, 1}, {1, 1, 1}, {1, 0, 1}},
+      // Kernels that cover the whole input.
+      {1, 4, 9, 6, 1, {7}, {7}, {1}, {1}, {0}},
+      {2, 3, 12, 10, 2, {5, 4}, {5, 4}, {1, 1}, {1, 1}, {0, 0}},
+      {2, 1, 33, 70, 1, {1, 1}, {1, 1}, {2, 2}, {1, 1}, {0, 0}},
+      {3, 20, 3, 2, 1, {2, 1, 3}, {2, 1, 3}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
       // Weights transformed in passing: more than stay in a cache, for the cells of one tile.
       {1, 20, 592, 596, 4, {20}, {3}, {1}, {1}, {1}},
       {1, 1, 310, 320, 2, {395}, {5}, {1}, {1}, {2}},
@@ -362,6 +382,11 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
           {"pointwise", [&](float* gx) { kernels::conv_pointwise_input_grad(g, gy, w, gx, 1.0f); }});
       to_gw.push_back(
           {"pointwise", [&](float* gw) { kernels::conv_pointwise_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (kernels::conv_is_linear(g)) {
+      to_y.push_back({"linear", [&](float* y) { kernels::conv_linear_forward(g, x, w, bias, y); }});
+      to_gx.push_back({"linear", [&](float* gx) { kernels::conv_linear_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back({"linear", [&](float* gw) { kernels::conv_linear_weight_grad(g, x, gy, gw, 1.0f); }});
     }
     if (unit) {
       to_y.push_back({"winograd", [&](float* y) { kernels::conv_winograd_forward(g, x, w, bias, y); }});
