@@ -280,7 +280,7 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 }
 
 bool conv_winograd_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewChannels = 3, kSomeChannels = 16, kWideRow = 32;
+  constexpr std::int64_t kFewChannels = 3, kFewOfFullLanes = 5, kSomeChannels = 16, kWideRow = 32;
   constexpr std::int64_t kManyPositions = 200, kManyOfNarrow = 800, kManyCells = 2000;
   constexpr double kLeastGain = 1.3, kLeastOfJoined = 1.2, kLeastSaved = 0.06;
   // Share of the products that transforming a cell or a result back costs, for one product of each, and of
@@ -298,7 +298,8 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   const bool narrow = row <= winograd::JoinedRows::kMost;
   const bool joined = narrow && turns == 1 && g.rank > 1 && kernel == kTaps && g.in[last] == g.out[last];
   const std::int64_t many = narrow && !joined && lines == 1 ? kManyOfNarrow : kManyPositions;
-  if (channels * turns < kFewChannels * winograd::lanes_a_turn(turns)) return false;
+  const std::int64_t few = g.out[last] % kLanes == 0 ? kFewOfFullLanes : kFewChannels;
+  if (channels * turns < few * winograd::lanes_a_turn(turns)) return false;
   if (positions < many || positions * channels < kManyCells) return false;
   // Products of the plain sum over those of the transformed one.
   const auto gain_of = [&](std::int64_t length) {
