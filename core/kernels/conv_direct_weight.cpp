@@ -20,12 +20,22 @@ constexpr std::int64_t kChannelBlock = 64;
 constexpr std::int64_t kWorthASet = 1024;  ///< positions that pay for a set of sums of their own
 constexpr std::int64_t kFewChannels = 8;   ///< below, a block takes any taps of any channels
 
+/// Whether a kernel of one cell reads every cell of a single row.
+bool is_one_row(const Correlation& c) {
+  for (int axis = 0; axis < 3; ++axis)
+    if (c.at[axis] != std::vector<std::int64_t>{0} || c.step[axis] != 1 || c.source[axis] != c.out[axis])
+      return false;
+  return product(c.out) == c.out[2];
+}
+
 template <class T>
 class WeightGrad {
  public:
-  WeightGrad(const ConvGeometry& g, const T* x, const T* gy)
+  /// turned: sums are those of the gradient with x and gy in each other's place, and delivered turned back.
+  WeightGrad(const ConvGeometry& g, const T* x, const T* gy, bool turned)
       : x_(x),
         gy_(gy),
+        turned_(turned),
         shape_(forward_correlation(g)),
         batch_(g.batch),
         groups_(g.groups),
@@ -39,6 +49,7 @@ class WeightGrad {
         cuts_(sets_of_sums(groups_ * chunks_, batch_ * product(shape_.out), kWorthASet)),
         plan_(shape_, batch_, positions(), cuts_, 0,
               any_taps_ ? TilePlan::Strides::kept : TilePlan::Strides::last_apart, kLanes),
+        in_place_(is_one_row(shape_) && lies_well(shape_.out[2]) && plan_.full().images == 1),
         rows_(channels_ * taps_) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
     chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
@@ -78,18 +89,33 @@ class WeightGrad {
                                 const std::int64_t out = i / strips % chunks_ * chunk_;
                                 T* sum = sums.data() + i / strips * cuts_ * piece_size + row * chunk_;
                                 T* to = gw + (i / strips / chunks_ * outs_ + out) * rows_ + row;
+                                T* turned_to = gw + (i / strips / chunks_ * rows_ + row) * outs_ + out;
                                 const std::int64_t outs = std::min(chunk_, outs_ - out);
-                                fetch_weights(to, rows_, outs);
+                                if (!turned_) fetch_weights(to, rows_, outs);
                                 for (std::int64_t cut = 1; cut < cuts_; ++cut)
                                   for (std::int64_t j = 0; j < rows * chunk_; ++j)
                                     sum[j] += sum[cut * piece_size + j];
-                                deliver_sums(sum, chunk_, rows, outs, beta, to, rows_);
+                                if (turned_)
+                                  deliver_turned(sum, rows, outs, beta, turned_to);
+                                else
+                                  deliver_sums(sum, chunk_, rows, outs, beta, to, rows_);
                               }
                             });
   }
 
  private:
   static constexpr std::int64_t kLanes = Simd<T>::kLanes;
+
+  /// Whether neighbouring rows of `length` cells stay in the caches.
+  static bool lies_well(std::int64_t length) {
+    constexpr std::int64_t kFewSets = 128 << 10;  // bytes after which lines fall on the same ones
+    return length * static_cast<std::int64_t>(sizeof(T)) % kFewSets != 0;
+  }
+
+  void deliver_turned(const T* sum, std::int64_t rows, std::int64_t outs, T beta, T* to) const {
+    for (std::int64_t r = 0; r < rows; ++r, sum += chunk_, to += outs_)
+      for (std::int64_t j = 0; j < outs; ++j) to[j] = beta == T(0) ? sum[j] : to[j] + sum[j];
+  }
 
   std::int64_t positions() const {
     const std::int64_t fits = kTileBytes / static_cast<std::int64_t>(sizeof(T)) / (chunk_ + block_);
@@ -103,7 +129,7 @@ class WeightGrad {
     const std::int64_t out = group_chunk % chunks_ * chunk_;
     const std::int64_t outs = std::min(chunk_, outs_ - out);
     const std::int64_t vectors = ceil_div(outs, kLanes);
-    detail::Workspace<T> cells(static_cast<std::size_t>(plan_.size(block_)));
+    detail::Workspace<T> cells(static_cast<std::size_t>(in_place_ ? 0 : plan_.size(block_)));
     const Tile full = plan_.full();
     detail::Workspace<T> gradient(static_cast<std::size_t>(product(full.count) * full.images * chunk_));
     TapRuns runs;
@@ -114,16 +140,22 @@ class WeightGrad {
       runs.list(plan_, shape_, t, any_taps_);
       for (std::int64_t c = 0; c < all_channels; c += block_) {
         const std::int64_t channels = std::min(block_, all_channels - c);
-        plan_.fill(t, x_ + (group * channels_ + channel + c) * product(shape_.source),
-                   groups_ * channels_ * product(shape_.source), channels, cells.data());
+        const std::int64_t plane = product(shape_.source), image_stride = groups_ * channels_ * plane;
+        const T* source = x_ + (group * channels_ + channel + c) * plane;
+        if (in_place_)
+          source += t.image * image_stride + t.begin[2];
+        else
+          plan_.fill(t, source, image_stride, channels, cells.data());
+        const T* read = in_place_ ? source : cells.data();
+        const std::int64_t pitch = in_place_ ? plane : plan_.channel_size();
         for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
           const int wide = static_cast<int>(micro::panel(vectors, v));
           const T* part = gradient.data() + positions * v * kLanes;
           T* to = sum + c * taps_ * chunk_ + v * kLanes;
           if (any_taps_)
-            multiply_taps(runs.of_tap(0), wide, cells.data(), part, to);
+            multiply_taps(runs.of_tap(0), wide, read, part, to);
           else
-            multiply_channels(runs, channels, wide, cells.data(), part, to);
+            multiply_channels(runs, channels, wide, read, pitch, part, to);
         }
       }
     }
@@ -142,8 +174,7 @@ class WeightGrad {
   }
 
   void multiply_channels(const TapRuns& runs, std::int64_t channels, int wide, const T* cells,
-                         const T* gradient, T* sum) const {
-    const std::int64_t pitch = plan_.channel_size();
+                         std::int64_t pitch, const T* gradient, T* sum) const {
     const std::int64_t blocks = ceil_div(channels, micro::weight_rows(wide));
     for (std::int64_t b = 0; b < blocks; ++b)
       for (std::int64_t tap = 0; tap < taps_; ++tap) {
@@ -189,11 +220,13 @@ class WeightGrad {
 
   const T* x_;
   const T* gy_;
+  bool turned_;
   Correlation shape_;
   std::int64_t batch_, groups_, channels_, outs_, taps_;
   bool any_taps_;
   std::int64_t chunks_, chunk_, block_, cuts_;
   TilePlan plan_;
+  bool in_place_;                          ///< of a kernel of one cell, rows are read where they lie
   std::int64_t rows_;                      ///< of sums: one for each channel and tap
   std::vector<std::int32_t> row_offsets_;  ///< of their cells, with any_taps_
 };
@@ -202,7 +235,18 @@ class WeightGrad {
 
 template <class T>
 void conv_direct_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {
-  WeightGrad<T>(g, x, gy).run(gw, beta);
+  // Rows of one side are read where they lie, those of the other are transposed: the fewer, if they fill
+  // lanes.
+  constexpr std::int64_t kLongRow = 512, kManyMore = 2;
+  const Correlation shape = forward_correlation(g);
+  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
+  if (is_one_row(shape) && shape.out[2] >= kLongRow && outs >= kManyMore * ins &&
+      ins % Simd<T>::kLanes == 0) {
+    ConvGeometry turned = g;
+    std::swap(turned.in_channels, turned.out_channels);
+    return WeightGrad<T>(turned, gy, x, true).run(gw, beta);
+  }
+  WeightGrad<T>(g, x, gy, false).run(gw, beta);
 }
 
 template void conv_direct_weight_grad(const ConvGeometry&, const float*, const float*, float*, float);

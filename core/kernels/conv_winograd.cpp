@@ -324,7 +324,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
 }
 
 bool conv_winograd_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewChannels = 4, kManyCells = 16000, kMostSums = 1400;  // sums an output
+  constexpr std::int64_t kFewChannels = 4, kManyCells = 16000, kMostSums = 2000;  // sums an output
   const int last = g.rank - 1;
   const std::int64_t turns = g.dilation[last];
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
