@@ -23,12 +23,14 @@ namespace evenkeel::kernels {
 //                               vectors of channels (conv_depthwise_lanes.h), unit strides in a frame of
 //                               zeros (conv_depthwise_plane.h), others by rows where they lie
 //   y gx gw  conv_linear.h      a kernel that covers the whole input
-//   y gx gw  conv_pointwise.h   one tap, many channels, also with strides; gw if weights are many
-//     gx     conv_columns.h     cells that few outputs read: without padding, large strides
-//   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 5 channels, for gw 8,
-//                               where products spared cost more than transforms
-//   y gx gw  conv_columns.h     rows of a few outputs, or (y and gx) many weights for each output, read where
-//                               they lie; gx with unit strides; asks conv_channels.h whether that is better
+//   y gx gw  conv_pointwise.h   one tap, many channels or few cells, also with strides; gw if weights are
+//                               many
+//     gx     conv_columns.h     cells that few outputs read: without padding, large strides, few outputs
+//   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 3 to 5 channels, for
+//                               gw 4, where products spared cost more than transforms; gw not where
+//                               conv_dot_weight_grad() is taken
+//   y gx gw  conv_columns.h     y, and gx with unit strides: many output channels for few outputs, small
+//                               planes, rows that fill far fewer lanes; gw: many weights, narrow rows
 //   y gx     conv_channels.h    output channels fill the lanes better than positions, or nearly as well and
 //                               cells lie a stride apart
 //   y gx     conv_direct.h      all others

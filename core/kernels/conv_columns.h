@@ -4,9 +4,9 @@
 
 namespace evenkeel::kernels {
 
-/// Whether a pass is done best as one product of matrices over columns of gathered cells: many channels, but
-/// rows of outputs too narrow to be read as vectors, or many weights for each output; or few channels and
-/// rows of one output or two. Not where vectors of channels (conv_channels.h) pay and leave out more padding.
+/// Whether a pass is done best as one product of matrices over columns of gathered cells: many output
+/// channels for few outputs that read little padding, small planes of few images, or rows of outputs that
+/// fill far fewer lanes than output channels do.
 bool conv_columns_pay(const ConvPass<float>& pass);
 
 /// A pass as a product of matrices, im2col a few columns at a time: the source's channels are laid side by

@@ -11,6 +11,8 @@ template <class T>
 void conv_direct(const ConvPass<T>& pass);
 
 /// Blocks over input channels and taps by vectors of output channels, of which gy is transposed tile by tile.
+/// A pointwise gradient reads the other side's rows where they lie, and transposes the side of fewer
+/// channels.
 template <class T>
 void conv_direct_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta);
 /// The same for a few output channels a group (depthwise among them): vectors run along the positions.

@@ -4,8 +4,8 @@
 
 namespace evenkeel::kernels {
 
-/// Whether a convolution multiplies channels only, cell by cell, and so many of them that it is done best as
-/// one product of matrices: weights by the cells of all images.
+/// Whether a convolution multiplies channels only, cell by cell, and so many of them, or for so few cells,
+/// that it is done best as one product of matrices: weights by the cells of all images.
 bool conv_pointwise_pays(const ConvGeometry& g);
 /// The same of the gradient of the input, also where strides leave cells out.
 bool conv_pointwise_input_grad_pays(const ConvGeometry& g);

@@ -7,7 +7,7 @@ namespace evenkeel::kernels {
 
 /// Whether F(4, 3) along the last axis saves time: unit strides, three taps, five or more, enough cells, and
 /// enough channels a group that transforms cost less than the products they save. Dilated rows in which
-/// vectors find few neighbours need more channels.
+/// vectors find few neighbours need more channels; narrow rows that fill vectors together need few.
 bool conv_winograd_pays(const ConvGeometry& g);
 /// The same for the gradient of the weights, whose blocks take as many rows as there are channels.
 bool conv_winograd_weight_grad_pays(const ConvGeometry& g);
