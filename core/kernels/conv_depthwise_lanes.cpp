@@ -245,7 +245,7 @@ bool depthwise_by_lanes(const ConvGeometry& g, bool weights) {
   const std::int64_t step = g.stride[g.rank - 1] == 1 ? 1 : 3;  // vectors of every second cell are shuffled
   const std::int64_t row =
       ceil_div(out[2], kLanes) * (taps * step + kVector) + (depthwise_by_planes<T>(g) ? kPlaneRow : kRow);
-  const double gain = static_cast<double>(outs / out[2] * row * g.groups) /
+  const double gain = static_cast<double>(out[0] * out[1] * row * g.groups) /
                       static_cast<double>(lanes * ceil_div(g.groups, kLanes));
   return gain * (weights ? 1.5 : 1.0) > 1;
 }

@@ -204,7 +204,7 @@ class SourceRow {
 
   /// Whether rows of the tile, `distance` apart, can be copied by copy_rows().
   bool joins(std::int64_t distance) const {
-    return kWidth == 1 && begin_ == 0 && base_ == -1 && joined_->fits(length_, count_, distance);
+    return kWidth == 1 && base_ == -1 && joined_->fits(length_, count_, distance);
   }
 
   /// Rows that lie one behind the other.
