@@ -26,7 +26,7 @@ namespace evenkeel::kernels {
 //   y gx gw  conv_pointwise.h   one tap, many channels or few cells, also with strides; gw if weights are
 //                               many
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides, few outputs
-//   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 3 to 5 channels, for
+//   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 1 to 5 channels, for
 //                               gw 4, where products spared cost more than transforms; gw not where
 //                               conv_dot_weight_grad() is taken
 //   y gx gw  conv_columns.h     y, and gx with unit strides: many output channels for few outputs, small

@@ -282,7 +282,7 @@ Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
 bool conv_winograd_pays(const ConvGeometry& g) {
   constexpr std::int64_t kFewChannels = 3, kFewOfFullLanes = 5, kSomeChannels = 16, kWideRow = 32;
   constexpr std::int64_t kManyPositions = 200, kManyOfNarrow = 800, kManyCells = 2000;
-  constexpr double kLeastGain = 1.3, kLeastOfJoined = 1.2, kLeastSaved = 0.06;
+  constexpr double kLeastGain = 1.3, kLeastOfJoined = 1.2, kLeastOfVeryFew = 1.9, kLeastSaved = 0.06;
   // Share of the products that transforming a cell or a result back costs, for one product of each, and of
   // that what a lane costs that no quadruple fills.
   constexpr double kTransformCost = 3, kLaneCost = 0.75;
@@ -298,7 +298,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   const bool narrow = row <= winograd::JoinedRows::kMost;
   const bool joined = narrow && turns == 1 && g.rank > 1 && kernel == kTaps && g.in[last] == g.out[last];
   const std::int64_t many = narrow && !joined && lines == 1 ? kManyOfNarrow : kManyPositions;
-  const std::int64_t few = g.out[last] % kLanes == 0 ? kFewOfFullLanes : kFewChannels;
+  const std::int64_t few = g.out[last] % kLanes == 0 ? kFewOfFullLanes : joined ? 1 : kFewChannels;
   if (channels * turns < few * winograd::lanes_a_turn(turns)) return false;
   if (positions < many || positions * channels < kManyCells) return false;
   // Products of the plain sum over those of the transformed one.
@@ -308,7 +308,8 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   };
   const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
   // The other paths take such rows one by one, and leave lanes empty.
-  if (joined && channels < kSomeChannels) return gain > kLeastOfJoined;
+  if (joined && channels < kSomeChannels)
+    return gain > (channels < kFewChannels ? kLeastOfVeryFew : kLeastOfJoined);
   // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
   double walked = 1;
   for (int axis = 0; axis < last && row < kWideRow; ++axis)
