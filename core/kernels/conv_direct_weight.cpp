@@ -23,8 +23,7 @@ constexpr std::int64_t kFewChannels = 8;   ///< below, a block takes any taps of
 /// Whether a kernel of one cell reads every cell of a single row.
 bool is_one_row(const Correlation& c) {
   for (int axis = 0; axis < 3; ++axis)
-    if (c.at[axis] != std::vector<std::int64_t>{0} || c.step[axis] != 1 || c.source[axis] != c.out[axis])
-      return false;
+    if (c.at[axis] != std::vector<std::int64_t>{0} || c.source[axis] != c.out[axis]) return false;
   return product(c.out) == c.out[2];
 }
 
