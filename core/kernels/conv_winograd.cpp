@@ -3,7 +3,7 @@
 #include <evenkeel/core/kernels/conv_pass.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
-#include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/kernels/conv_winograd_rows.h>
 #include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>

@@ -2,7 +2,7 @@
 #include <evenkeel/core/kernels/conv_runs.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
-#include <evenkeel/core/kernels/conv_winograd_transform.h>
+#include <evenkeel/core/kernels/conv_winograd_rows.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
