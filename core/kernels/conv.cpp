@@ -93,7 +93,7 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
   if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
-    if (conv_winograd_pays(g)) return conv_winograd_forward(g, x, w, bias, y);
+    if (conv_winograd_pays(g)) return conv_winograd_forward(g, winograd_form(g), x, w, bias, y);
   }
   if (g.batch * g.out_channels * product(as_volume(g.rank, g.out, 1)) > 0)
     run(forward_pass(g, x, w, bias, y));
@@ -107,7 +107,7 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
-    if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, gy, w, gx, beta);
+    if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, winograd_form(g), gy, w, gx, beta);
   }
   if (g.batch * g.in_channels * product(as_volume(g.rank, g.in, 1)) > 0)
     run(input_grad_pass(g, gy, w, gx, beta));
@@ -121,7 +121,7 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
     if (!conv_dot_pays(g) && conv_winograd_weight_grad_pays(g))
-      return conv_winograd_weight_grad(g, x, gy, gw, beta);
+      return conv_winograd_weight_grad(g, winograd_weight_grad_form(g), x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
   if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);

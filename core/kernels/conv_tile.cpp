@@ -8,7 +8,9 @@ namespace evenkeel::kernels {
 
 namespace {
 
-constexpr int kMaxSplit = 8;  ///< steps up to which rows are taken apart by vectors
+/// Steps up to which rows are taken apart by vectors; f64, for gradient checks, needs the small ones alone.
+template <class T>
+constexpr int kMaxSplit = sizeof(T) == sizeof(float) ? 8 : 4;
 // Of copying a row and a vector of it, in products of a vector.
 constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
 
@@ -86,10 +88,9 @@ std::int64_t least_tiles(std::int64_t weights, std::int64_t cells) {
   return best;
 }
 
-std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks) {
-  constexpr std::int64_t kPiecesAThread = 3;
+std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_thread) {
   if (num_threads() == 1) return 1;
-  return std::clamp<std::int64_t>(ceil_div(kPiecesAThread * num_threads(), pieces), 1, blocks);
+  return std::clamp<std::int64_t>(ceil_div(a_thread * num_threads(), pieces), 1, blocks);
 }
 
 std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set) {
@@ -314,7 +315,7 @@ void TilePlan::fill(const Tile& t, const T* source, std::int64_t image_stride, s
              (fill_split<kLess + 2>(t, source, image_stride, channels, to), true)) ||
             ...);
   };
-  if (split(std::make_integer_sequence<int, kMaxSplit - 1>{})) return;
+  if (split(std::make_integer_sequence<int, kMaxSplit<T> - 1>{})) return;
   fill_rows(t, source, image_stride, channels, to,
             [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
               return RowCopy<T>(source_[2], begin * step_[2] + at, axes_[2].skip, count);

@@ -21,10 +21,12 @@ struct Correlation {
   std::int64_t turns = 1;  ///< sequences that take turns along the last axis
 
   std::int64_t taps() const { return static_cast<std::int64_t>(at[0].size() * at[1].size() * at[2].size()); }
+  std::array<std::int64_t, 3> span{1, 1, 1};  ///< neighbouring cells that a tap stands for
+
   /// Whether output q of an axis reads a cell of the source by one of the axis's taps.
   bool reads(int axis, std::int64_t q, std::int64_t tap) const {
     const std::int64_t cell = q * step[axis] + at[axis][static_cast<std::size_t>(tap)];
-    return cell >= 0 && cell < source[axis];
+    return cell + span[axis] > 0 && cell < source[axis];
   }
   /// Share of all rows of outputs and rows of taps whose cells lie in the source.
   double rows_read() const;
@@ -53,9 +55,10 @@ struct Tile {
 /// tiles have these sizes. More tiles read the weights more often; fewer are cut by rows of results instead,
 /// and each cut copies the tile's cells anew.
 std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
-/// Cuts by rows of results, of which there are `blocks`, for each of `pieces` tiles of groups. May depend on
-/// the number of threads: rows do not depend on each other.
-std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks);
+/// Cuts by rows of results, of which there are `blocks`, for each of `pieces` tiles of groups, where
+/// `a_thread` pieces are wanted. May depend on the number of threads: rows do not depend on each other.
+inline constexpr std::int64_t kPiecesAThread = 3;
+std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_thread = kPiecesAThread);
 
 /// Multiply-adds worth handing to another thread.
 inline constexpr std::int64_t kProductsAPiece = 1 << 19;
@@ -66,11 +69,12 @@ inline constexpr std::int64_t kProductsAPiece = 1 << 19;
 /// first, last) for row blocks [first, last).
 template <class MakeWorker>
 void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, std::int64_t products,
-                 MakeWorker&& make_worker, std::int64_t least_cuts = 1) {
+                 MakeWorker&& make_worker, std::int64_t least_cuts = 1,
+                 std::int64_t a_thread = kPiecesAThread) {
   const std::int64_t pieces = std::max<std::int64_t>(tiles * groups, 1);
   const std::int64_t cuts = least_cuts > 1
                                 ? std::min(ceil_div(least_cuts, num_threads()) * num_threads(), blocks)
-                                : row_cuts(pieces, blocks);
+                                : row_cuts(pieces, blocks, a_thread);
   const std::int64_t grain =
       std::max<std::int64_t>(kProductsAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
   detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -122,7 +126,9 @@ class TilePlan {
   void fill(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to) const;
 
   /// The same with rows made by `make_row(begin, at, count)`, whose result has copy(row, next, to) and
-  /// clear(to): what outputs begin, begin + 1 … of a tap at `at` read of a source row, `count` of them.
+  /// clear(to): what outputs begin, begin + 1 … of a tap at `at` read of a source row, `count` of them. Where
+  /// it has add_area(area, height, low, rows, next) and finish(to, distance), those get the areas of one
+  /// depth after another and bring them to the tile.
   template <class T, class MakeRow>
   void fill_rows(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels, T* to,
                  MakeRow&& make_row) const;
@@ -147,6 +153,8 @@ class TilePlan {
   }
   /// The largest tile.
   Tile full() const { return {0, images_, {0, 0, 0}, box_}; }
+  /// Rows of the largest tile, of a channel and slot.
+  std::int64_t rows_stored() const { return images_ * axes_[0].stored(box_[0]) * axes_[1].stored(box_[1]); }
   /// A walk over all cells wastes less than going row by row.
   bool flat() const { return flat_; }
 
@@ -166,6 +174,10 @@ class TilePlan {
   template <class T, class Row>
   void fill_slot(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
                  std::int64_t base_h, const Row& row, T* to) const;
+  /// The areas of one slot, of which `row` takes many before it brings them to the tile.
+  template <class T, class Row>
+  void fill_areas(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
+                  std::int64_t base_h, const Row& row, T* to) const;
   /// fill() for a step of kStep along the last axis.
   template <int kStep, class T>
   void fill_split(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t channels,
@@ -201,7 +213,11 @@ void TilePlan::fill_rows(const Tile& t, const T* source, std::int64_t image_stri
     for (const std::int64_t base_d : axes_[0].base)
       for (const std::int64_t base_h : axes_[1].base)
         for (const auto& row : rows) {
-          fill_slot(t, source + channel * product(source_), image_stride, base_d, base_h, row, slot);
+          const T* from = source + channel * product(source_);
+          if constexpr (requires { row.finish(slot, channels); })
+            fill_areas(t, from, image_stride, base_d, base_h, row, slot);
+          else
+            fill_slot(t, from, image_stride, base_d, base_h, row, slot);
           slot += slot_size_;
         }
   }
@@ -238,6 +254,23 @@ void TilePlan::fill_slot(const Tile& t, const T* source, std::int64_t image_stri
         else
           row.clear(row_to);
     }
+}
+
+template <class T, class Row>
+void TilePlan::fill_areas(const Tile& t, const T* source, std::int64_t image_stride, std::int64_t base_d,
+                          std::int64_t base_h, const Row& row, T* to) const {
+  const std::int64_t plane = source_[1] * source_[2], next = source_[0] * plane, pitch = extent_[2];
+  const std::int64_t low_d = t.begin[0] * step_[0] + base_d, low_h = t.begin[1] * step_[1] + base_h;
+  const std::int64_t depth = axes_[0].stored(t.count[0]), lines = axes_[1].stored(t.count[1]);
+  const bool dense = depth == extent_[0] && lines == extent_[1];
+  for (std::int64_t image = 0; image < t.images; ++image)
+    for (std::int64_t d = 0; d < depth; ++d) {
+      const std::int64_t at_d = low_d + d * axes_[0].skip;
+      const T* area = source + (t.image + image) * image_stride + at_d * plane;
+      row.add_area(at_d >= 0 && at_d < source_[0] ? area : nullptr, source_[1], low_h, lines, next);
+      if (!dense) row.finish(to + stored_row(image, d, 0), pitch);
+    }
+  if (dense) row.finish(to, pitch);
 }
 
 }  // namespace evenkeel::kernels

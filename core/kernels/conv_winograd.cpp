@@ -4,11 +4,13 @@
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_rows.h>
+#include <evenkeel/core/kernels/conv_winograd_squares.h>
 #include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace evenkeel::kernels {
@@ -20,44 +22,45 @@ using winograd::kOutputs;
 using winograd::kPoints;
 using winograd::kTaps;
 
-constexpr std::int64_t kSumLength = 128;        ///< products added before a block goes back to memory
-constexpr std::int64_t kTileBytes = 400 << 10;  ///< cells and sums of a tile
-constexpr std::int64_t kPositions = 256;        ///< most quadruples of outputs in a tile
-constexpr std::int64_t kSumsBytes = 800 << 10;  ///< sums of row blocks that are gone on with
-constexpr std::int64_t kFewPositions = 128;     ///< that do not read transformed weights twice
-constexpr std::int64_t kFarBytes = 2 << 20;     ///< of transformed weights that leave the L2 cache
+constexpr std::int64_t kSumLength = 128;     ///< products added before a block goes back to memory
+constexpr std::int64_t kPositions = 256;     ///< most quadruples or squares of outputs in a tile
+constexpr std::int64_t kFewPositions = 128;  ///< that do not read transformed weights twice
+constexpr std::int64_t kFarBytes = 2 << 20;  ///< of transformed weights that leave the L2 cache
+// Of rows, of squares.
+constexpr std::int64_t kTileBytes[] = {400 << 10, 1 << 20};  ///< cells and sums of a tile
+constexpr std::int64_t kSumsBytes[] = {800 << 10, 2 << 20};  ///< sums of row blocks that are gone on with
 
-/// A pass whose shape has outputs of the last axis in quadruples and its taps in pieces of three.
+/// A pass whose shape has outputs in quadruples and taps in pieces of three.
 struct Pass : ConvPass<float> {
-  std::int64_t kernel;  ///< taps of the last axis
-  bool turned;          ///< they come last tap first
+  bool squares;
+  std::int64_t height, kernel;  ///< taps of the last two axes; of height only those of squares
+  bool turned;                  ///< they come last tap first
 };
 
-Pass winograd_pass(const ConvGeometry& g, ConvPass<float> plain, bool turned) {
-  plain.shape = winograd_correlation(g, turned);
-  return {std::move(plain), g.kernel[g.rank - 1], turned};
+Pass winograd_pass(const ConvGeometry& g, WinogradForm form, ConvPass<float> plain, bool turned) {
+  const bool squares = form == WinogradForm::squares;
+  plain.shape = winograd_correlation(g, form, turned);
+  return {std::move(plain), squares, squares ? g.kernel[g.rank - 2] : 1, g.kernel[g.rank - 1], turned};
 }
 
 class Runner {
+  static constexpr std::int64_t kPitch = micro::RowLanes<float>::kPitch;
+
  public:
   explicit Runner(const Pass& pass)
       : p_(pass),
+        points_(pass.squares ? winograd::kSquarePoints : kPoints),
         blocks_(pass.rows),
         taps_(pass.shape.taps()),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_),
-        in_passing_(kPoints * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
+        in_passing_(points_ * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
                     pass.images * product(pass.shape.out) <= kFewPositions),
         block_channels_(
             ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
-        plan_(pass.shape, pass.images, positions(),
-              in_passing_ ? 1
-                          : least_tiles(pass.rows * pass.channels * taps_ * kPoints,
-                                        pass.images * pass.channels * product(pass.shape.source) * kPoints /
-                                            kOutputs),
-              pass.rows, TilePlan::Strides::apart, kLanes),
+        plan_(pass.shape, pass.images, positions(), tiles(), pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
         joined_(p_.size[2]),
-        packed_(static_cast<std::size_t>(in_passing_ ? 0 : kPoints * point_weights_)) {
+        packed_(static_cast<std::size_t>(in_passing_ ? 0 : points_ * point_weights_)) {
     for (std::int64_t c = 0; c < block_channels_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
         offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
@@ -65,18 +68,30 @@ class Runner {
 
   void run() {
     if (!in_passing_) pack();
-    const std::int64_t lanes = kPoints * plan_.walk(plan_.full());
+    const std::int64_t lanes = points_ * plan_.walk(plan_.full());
     share_tiles(
         plan_.tiles(), p_.groups, blocks_.count, lanes * p_.channels * taps_ * p_.rows,
         [&] { return Worker(*this); },
-        in_passing_ ? ceil_div(lanes * p_.rows * static_cast<std::int64_t>(sizeof(float)), kSumsBytes) : 1);
+        in_passing_
+            ? ceil_div(lanes * p_.rows * static_cast<std::int64_t>(sizeof(float)), kSumsBytes[p_.squares])
+            : 1,
+        p_.squares && block_channels_ < p_.channels ? 1 : kPiecesAThread);
   }
 
  private:
+  std::int64_t tiles() const {
+    if (in_passing_) return 1;
+    const std::int64_t positions = p_.images * product(p_.shape.out);
+    const std::int64_t least =
+        least_tiles(p_.rows * p_.channels * taps_ * points_, positions * p_.channels * points_);
+    return p_.squares ? std::clamp<std::int64_t>(positions / (2 * kLanes), 1, least) : least;
+  }
+
   std::int64_t positions() const {
     if (in_passing_) return kPositions;
-    const std::int64_t pieces = static_cast<std::int64_t>(p_.shape.at[2].size());
-    const std::int64_t fits = kTileBytes / (kPoints * static_cast<std::int64_t>(sizeof(float))) /
+    const auto pieces =
+        static_cast<std::int64_t>(p_.shape.at[2].size() * (p_.squares ? p_.shape.at[1].size() : 1));
+    const std::int64_t fits = kTileBytes[p_.squares] / (points_ * static_cast<std::int64_t>(sizeof(float))) /
                               (block_channels_ * pieces + p_.rows);
     return std::clamp<std::int64_t>(fits / (2 * kLanes) * (2 * kLanes), 4 * kLanes, kPositions);
   }
@@ -99,20 +114,34 @@ class Runner {
                   float* to, std::int64_t pitch) const {
     using S = Simd<float>;
     const std::int64_t height = blocks_.begin(block + 1) - blocks_.begin(block);
-    const std::int64_t lines = taps_ / static_cast<std::int64_t>(p_.shape.at[2].size());
+    const std::int64_t lines = weights_a_channel() / (p_.height * p_.kernel);
     lanes.each_channel(from, height, channels, [&](std::int64_t, const float* weights) {
-      for (std::int64_t line = 0; line < lines; ++line)
-        for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
-          for (std::int64_t r = 0; r < height; r += kLanes) {
-            const auto weight = [&](std::int64_t k) {
-              if (k >= p_.kernel) return S::Vector{};
-              const std::int64_t at = line * p_.kernel + (p_.turned ? p_.kernel - 1 - k : k);
-              return S::load(weights + at * micro::RowLanes<float>::kPitch + r);
-            };
-            const auto values = winograd::transform_kernel(weight(tap), weight(tap + 1), weight(tap + 2));
-            for (std::int64_t point = 0; point < kPoints; ++point)
-              S::store_some(to + point * pitch + r, values[point], height - r);
-          }
+      for (std::int64_t line = 0; line < lines; ++line, weights += p_.height * p_.kernel * kPitch)
+        for (std::int64_t first = 0; first < p_.height; first += kTaps)
+          for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
+            for (std::int64_t r = 0; r < height; r += kLanes) {
+              const auto at_points = [&](std::int64_t row) {
+                const auto weight = [&](std::int64_t k) {
+                  if (row >= p_.height || k >= p_.kernel) return S::Vector{};
+                  const std::int64_t at = row * p_.kernel + k;
+                  return S::load(weights + (p_.turned ? p_.height * p_.kernel - 1 - at : at) * kPitch + r);
+                };
+                return winograd::taps_at_points(weight(tap), weight(tap + 1), weight(tap + 2));
+              };
+              const auto put = [&](std::int64_t point, S::Vector value) {
+                S::store_some(to + point * pitch + r, value, height - r);
+              };
+              const auto row = at_points(first);
+              if (!p_.squares) {
+                for (std::int64_t q = 0; q < kPoints; ++q) put(q, row[q]);
+                continue;
+              }
+              const auto second = at_points(first + 1), third = at_points(first + 2);
+              for (std::int64_t q = 0; q < kPoints; ++q) {
+                const auto values = winograd::taps_at_points(row[q], second[q], third[q]);
+                for (std::int64_t p = 0; p < kPoints; ++p) put(p * kPoints + q, values[p]);
+              }
+            }
     });
   }
 
@@ -121,7 +150,9 @@ class Runner {
     return (blocks_.rows / blocks_.count + 1) * block_channels_ * taps_ + kLanes;
   }
   std::int64_t weights_a_channel() const {
-    return taps_ / static_cast<std::int64_t>(p_.shape.at[2].size()) * p_.kernel;
+    const auto lines =
+        static_cast<std::int64_t>(p_.shape.at[0].size() * (p_.squares ? 1 : p_.shape.at[1].size()));
+    return lines * p_.height * p_.kernel;
   }
 
   float* packed(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,
@@ -137,32 +168,44 @@ class Runner {
         : r_(runner),
           p_(runner.p_),
           sums_ld_((ceil_div(r_.plan_.walk(r_.plan_.full()), kLanes) | 1) * kLanes),
-          cells_(static_cast<std::size_t>(kPoints * r_.point_cells_)),
-          sums_(static_cast<std::size_t>(kPoints * p_.rows * sums_ld_ + kLanes)),
-          weights_(static_cast<std::size_t>(r_.in_passing_ ? kPoints * r_.own_pitch() : 0)),
-          row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()) {}
+          cells_(static_cast<std::size_t>(r_.points_ * r_.point_cells_)),
+          sums_(static_cast<std::size_t>(r_.points_ * p_.rows * sums_ld_ + kLanes)),
+          weights_(static_cast<std::size_t>(r_.in_passing_ ? r_.points_ * r_.own_pitch() : 0)),
+          row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()),
+          square_rows_(p_.shape.source[2], p_.squares ? r_.plan_.rows_stored() : 0),
+          squares_(r_.joined_, p_.size[2], p_.squares ? r_.plan_.rows_stored() : 0,
+                   p_.squares ? r_.plan_.walk(r_.plan_.full()) : 0) {}
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
       const Tile t = r_.plan_.tile(tile);
-      const std::int64_t plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        winograd::fill_tile(r_.plan_, p_.shape, r_.joined_, t, p_.source + (group * p_.channels + c) * plane,
-                            p_.groups * p_.channels * plane, channels, r_.point_cells_, cells_.data());
+        fill(tile, t, group, c, channels);
         if (r_.in_passing_)
           multiply_in_passing(t, group, c, channels, first, last);
         else
-          for (std::int64_t point = 0; point < kPoints; ++point)
+          for (std::int64_t point = 0; point < r_.points_; ++point)
             multiply(t, point, c, channels, first, last,
                      [&](std::int64_t row) { return r_.packed(point, group, c, row, channels); });
       }
-      winograd::for_turns(p_.shape.turns, [&]<int kWidth>() {
-        deliver<kWidth>(t, group, r_.blocks_.begin(first), r_.blocks_.begin(last));
-      });
+      const std::int64_t begin = r_.blocks_.begin(first), end = r_.blocks_.begin(last);
+      if (p_.squares) return deliver_squares(t, group, begin, end);
+      winograd::for_turns(p_.shape.turns, [&]<int kWidth>() { deliver<kWidth>(t, group, begin, end); });
     }
 
    private:
+    /// The tile's cells, unless they are there from the last cut.
+    void fill(std::int64_t tile, const Tile& t, std::int64_t group, std::int64_t c, std::int64_t channels) {
+      const std::array<std::int64_t, 3> wanted{tile, group, c};
+      if (filled_ == wanted) return;
+      const std::int64_t plane = product(p_.shape.source);
+      winograd::fill_tile(r_.plan_, p_.shape, r_.joined_, t, p_.source + (group * p_.channels + c) * plane,
+                          p_.groups * p_.channels * plane, channels, r_.point_cells_,
+                          p_.squares ? &square_rows_ : nullptr, cells_.data());
+      filled_ = wanted;
+    }
+
     /// Transforms the weights of a block of rows just before they are read.
     void multiply_in_passing(const Tile& t, std::int64_t group, std::int64_t c, std::int64_t channels,
                              std::int64_t first, std::int64_t last) {
@@ -170,7 +213,7 @@ class Runner {
       for (std::int64_t block = first; block < last; ++block) {
         r_.pack_block(block, channels, w + r_.blocks_.begin(block) * p_.row_stride, row_lanes_,
                       weights_.data(), r_.own_pitch());
-        for (std::int64_t point = 0; point < kPoints; ++point)
+        for (std::int64_t point = 0; point < r_.points_; ++point)
           multiply(t, point, c, channels, block, block + 1,
                    [&](std::int64_t) { return weights_.data() + point * r_.own_pitch(); });
       }
@@ -204,6 +247,34 @@ class Runner {
       }
     }
 
+    void deliver_squares(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) {
+      const std::int64_t lines = t.count[1], first = kOutputs * t.begin[1];
+      const std::int64_t pitch = r_.plan_.row_offset(0, 0, 1) - r_.plan_.row_offset(0, 0, 0);
+      const auto offset = [&](std::int64_t area) {
+        return r_.plan_.row_offset(area / t.count[0], area % t.count[0], 0);
+      };
+      const std::int64_t areas = t.images * t.count[0];
+      for (std::int64_t row = row_begin; row < row_end; ++row) {
+        const std::int64_t channel = group * p_.rows + row;
+        // Areas that lie one behind the other are taken together.
+        for (std::int64_t area = 0, end; area < areas; area = end) {
+          for (end = area + 1; end < areas && offset(end) == offset(end - 1) + lines * pitch;) ++end;
+          squares_.take(sums_.data() + row * sums_ld_ + offset(area), p_.rows * sums_ld_,
+                        (end - area) * lines, pitch, t.begin[2], t.count[2],
+                        p_.bias != nullptr ? p_.bias[channel] : 0.0f);
+          for (std::int64_t a = area; a < end; ++a) {
+            const std::int64_t image = t.image + a / t.count[0], d = t.begin[0] + a % t.count[0];
+            float* to = p_.target +
+                        ((image * p_.groups * p_.rows + channel) * p_.size[0] + d) * p_.size[1] * p_.size[2] +
+                        first * p_.size[2];
+            const std::int64_t height = p_.size[1] - first;
+            fetch_to_write(to + product(p_.size), std::min(kOutputs * lines, height) * p_.size[2]);
+            squares_.deliver((a - area) * lines, lines, p_.beta != 0, to, height);
+          }
+        }
+      }
+    }
+
     template <int kWidth>
     void deliver(const Tile& t, std::int64_t group, std::int64_t row_begin, std::int64_t row_end) const {
       const std::int64_t begin = kOutputs * t.begin[2], length = kOutputs * t.count[2];
@@ -215,12 +286,12 @@ class Runner {
           const float bias = p_.bias != nullptr ? p_.bias[channel] : 0.0f;
           float* plane = p_.target + ((t.image + image) * p_.groups * p_.rows + channel) * product(p_.size);
           for (std::int64_t d = 0; d < t.count[0]; ++d) {
+            const float* sums = sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, 0);
             if (joins) {
               float* to = plane + ((t.begin[0] + d) * p_.size[1] + t.begin[1]) * p_.size[2];
               fetch_to_write(to + product(p_.size), t.count[1] * p_.size[2]);
-              winograd::deliver_rows(r_.joined_,
-                                     sums_.data() + row * sums_ld_ + r_.plan_.row_offset(image, d, 0),
-                                     p_.rows * sums_ld_, t.count[1], bias, p_.beta != 0, to);
+              winograd::deliver_rows(r_.joined_, sums, p_.rows * sums_ld_, t.count[1], bias, p_.beta != 0,
+                                     to);
               continue;
             }
             for (std::int64_t h = 0; h < t.count[1]; ++h) {
@@ -239,9 +310,13 @@ class Runner {
     std::int64_t sums_ld_;
     mutable detail::Workspace<float> cells_, sums_, weights_;
     micro::RowLanes<float> row_lanes_;
+    std::array<std::int64_t, 3> filled_{-1, -1, -1};  ///< tile, group, first channel
+    winograd::SquareRows square_rows_;
+    winograd::OutputSquares squares_;
   };
 
   const Pass& p_;
+  std::int64_t points_;
   micro::RowBlocks blocks_;
   std::int64_t taps_, point_weights_;
   bool in_passing_;  ///< weights, more than a cache holds, of a tile or two are transformed by whoever reads
@@ -254,97 +329,17 @@ class Runner {
   std::vector<std::int32_t> offsets_;
 };
 
-/// Of a row of `length` outputs in which `turns` sequences take turns.
-std::int64_t quadruples(std::int64_t length, std::int64_t turns) {
-  return ceil_div(ceil_div(length, turns), kOutputs) * turns;
-}
-
 }  // namespace
 
-Correlation winograd_correlation(const ConvGeometry& g, bool turned) {
-  Correlation c = forward_correlation(g);
-  if (turned) {
-    c.source = as_volume(g.rank, g.out, 1);
-    c.out = as_volume(g.rank, g.in, 1);
-    for (auto& taps : c.at)
-      for (std::int64_t& at : taps) at = -at;
-  }
-  const std::int64_t first = std::min(c.at[2].front(), c.at[2].back());
-  const auto kernel = static_cast<std::int64_t>(c.at[2].size());
-  c.turns = g.dilation[g.rank - 1];
-  c.at[2].clear();
-  for (std::int64_t tap = 0; tap < kernel; tap += kTaps) c.at[2].push_back(first + tap * c.turns);
-  c.out[2] = quadruples(c.out[2], c.turns);
-  c.step[2] = kOutputs;
-  return c;
-}
-
-bool conv_winograd_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewChannels = 3, kFewOfFullLanes = 5, kSomeChannels = 16, kWideRow = 32;
-  constexpr std::int64_t kManyPositions = 200, kManyOfNarrow = 800, kManyCells = 2000;
-  constexpr double kLeastGain = 1.3, kLeastOfJoined = 1.2, kLeastOfVeryFew = 1.9, kLeastSaved = 0.06;
-  // Share of the products that transforming a cell or a result back costs, for one product of each, and of
-  // that what a lane costs that no quadruple fills.
-  constexpr double kTransformCost = 3, kLaneCost = 0.75;
-  for (int axis = 0; axis < g.rank; ++axis)
-    if (g.stride[axis] != 1) return false;
-  const int last = g.rank - 1;
-  const std::int64_t kernel = g.kernel[last], turns = g.dilation[last];
-  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t channels = std::min(ins, outs), row = quadruples(g.out[last], turns);
-  const std::int64_t positions =
-      g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
-  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
-  const bool narrow = row <= winograd::JoinedRows::kMost;
-  const bool joined = narrow && turns == 1 && g.rank > 1 && kernel == kTaps && g.in[last] == g.out[last];
-  const std::int64_t many = narrow && !joined && lines == 1 ? kManyOfNarrow : kManyPositions;
-  const std::int64_t few = g.out[last] % kLanes == 0 ? kFewOfFullLanes : joined ? 1 : kFewChannels;
-  if (channels * turns < few * winograd::lanes_a_turn(turns)) return false;
-  if (positions < many || positions * channels < kManyCells) return false;
-  // Products of the plain sum over those of the transformed one.
-  const auto gain_of = [&](std::int64_t length) {
-    return static_cast<double>(kernel * length) /
-           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
-  };
-  const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
-  // The other paths take such rows one by one, and leave lanes empty.
-  if (joined && channels < kSomeChannels)
-    return gain > (channels < kFewChannels ? kLeastOfVeryFew : kLeastOfJoined);
-  // Narrow rows are walked over with the gaps between them: those of the outer axes cost their share.
-  double walked = 1;
-  for (int axis = 0; axis < last && row < kWideRow; ++axis)
-    walked *= static_cast<double>(std::max(g.in[axis] + g.padding[axis], g.out[axis])) /
-              static_cast<double>(g.out[axis]);
-  const double empty =
-      joined ? 0 : static_cast<double>(ceil_div(row, kLanes) * kLanes - row) / static_cast<double>(row);
-  const double spread = static_cast<double>(winograd::lanes_a_turn(turns)) / static_cast<double>(turns) *
-                        (1 + kLaneCost * empty);
-  const double transforms = kTransformCost * spread / static_cast<double>(lines) *
-                            (1 / static_cast<double>(ins) + 1 / static_cast<double>(outs));
-  return gain > kLeastGain && 1 - walked / gain > kLeastSaved + transforms;
-}
-
-bool conv_winograd_weight_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kFewChannels = 4, kManyCells = 16000, kMostSums = 2000;  // sums an output
-  const int last = g.rank - 1;
-  const std::int64_t turns = g.dilation[last];
-  const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t channels = std::min(ins, outs);
-  const std::int64_t positions = g.batch * product(as_volume(g.rank, g.out, 1));
-  const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / g.kernel[last];
-  const std::int64_t sums = ins * outs * lines * ceil_div(g.kernel[last], kTaps) * kPoints;
-  return conv_winograd_pays(g) && channels * turns >= kFewChannels * winograd::lanes_a_turn(turns) &&
-         channels * positions >= kManyCells && sums <= kMostSums * positions;
-}
-
-void conv_winograd_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
-                           float* y) {
-  const Pass pass = winograd_pass(g, forward_pass(g, x, w, bias, y), false);
+void conv_winograd_forward(const ConvGeometry& g, WinogradForm form, const float* x, const float* w,
+                           const float* bias, float* y) {
+  const Pass pass = winograd_pass(g, form, forward_pass(g, x, w, bias, y), false);
   Runner(pass).run();
 }
 
-void conv_winograd_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
-  const Pass pass = winograd_pass(g, input_grad_pass(g, gy, w, gx, beta), true);
+void conv_winograd_input_grad(const ConvGeometry& g, WinogradForm form, const float* gy, const float* w,
+                              float* gx, float beta) {
+  const Pass pass = winograd_pass(g, form, input_grad_pass(g, gy, w, gx, beta), true);
   Runner(pass).run();
 }
 

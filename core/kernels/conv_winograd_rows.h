@@ -184,7 +184,7 @@ class SourceRow {
   void copy_neighbours(const float* row, std::int64_t next, float* to) const {
     each_neighbours(turns_, begin_, count_, [&](std::int64_t q, std::int64_t cell, std::int64_t) {
       const std::int64_t at = base_ + cell;
-      std::array<Vector, kPoints> d;
+      AtPoints d;
       if (at >= 0 && at + (kPoints - 1) * turns_ + kLanes <= length_) {
         for (int i = 0; i < kPoints; ++i) d[i] = S::load(row + at + i * turns_);
       } else {
@@ -195,33 +195,12 @@ class SourceRow {
     });
   }
 
-  void transform(const std::array<Vector, kPoints>& d, float* to) const {
-    const Vector inner_even = d[4] - 2 * d[2], inner_odd = kInner * (d[3] - 2 * d[1]);
-    const Vector outer_even = d[4] - 0.5f * d[2], outer_odd = kOuter * (d[3] - 0.5f * d[1]);
-    S::store(to, d[0] + (d[4] - 2.5f * d[2]));
-    S::store(to + pitch_, inner_even + inner_odd);
-    S::store(to + 2 * pitch_, inner_even - inner_odd);
-    S::store(to + 3 * pitch_, outer_even + outer_odd);
-    S::store(to + 4 * pitch_, outer_even - outer_odd);
-    S::store(to + 5 * pitch_, d[1] + (d[5] - 2.5f * d[3]));
-  }
+  void transform(const AtPoints& d, float* to) const { store_points(cells_at_points(d), to, pitch_); }
 
   const JoinedRows* joined_;
   std::int64_t length_, turns_, begin_, base_, first_, count_, pitch_;
   S::Mask mask_[2];
 };
-
-/// Fills a tile by such rows: to[p * pitch + …] = the cells at point p, laid out as the plan says.
-inline void fill_tile(const TilePlan& plan, const Correlation& shape, const JoinedRows& joined, const Tile& t,
-                      const float* source, std::int64_t image_stride, std::int64_t channels,
-                      std::int64_t pitch, float* to) {
-  for_turns(shape.turns, [&]<int kWidth>() {
-    plan.fill_rows(t, source, image_stride, channels, to,
-                   [&](std::int64_t begin, std::int64_t at, std::int64_t count) {
-                     return SourceRow<kWidth>(joined, shape.source[2], shape.turns, begin, at, count, pitch);
-                   });
-  });
-}
 
 /// Copies rows of a gradient: to[p * pitch + q] = the value at point p of the cells of quadruple begin + q,
 /// zero from `length` on.
@@ -269,22 +248,13 @@ class GradientRow {
 
   void copy_neighbours(const float* row, float* to) const {
     each_neighbours(turns_, begin_, count_, [&](std::int64_t q, std::int64_t cell, std::int64_t) {
-      std::array<Vector, kOutputs> y;
+      Quadruple y;
       for (int i = 0; i < kOutputs; ++i) y[i] = S::load_between(row, cell + i * turns_, 0, length_);
       transform(y, to + q);
     });
   }
 
-  void transform(const std::array<Vector, kOutputs>& y, float* to) const {
-    const Vector inner_even = y[0] + 0.5f * y[2], inner_odd = kInner * (y[1] + 0.5f * y[3]);
-    const Vector outer_even = y[0] + 2 * y[2], outer_odd = kOuter * (y[1] + 2 * y[3]);
-    S::store(to, y[0]);
-    S::store(to + pitch_, inner_even + inner_odd);
-    S::store(to + 2 * pitch_, inner_even - inner_odd);
-    S::store(to + 3 * pitch_, outer_even + outer_odd);
-    S::store(to + 4 * pitch_, outer_even - outer_odd);
-    S::store(to + 5 * pitch_, y[3]);
-  }
+  void transform(const Quadruple& y, float* to) const { store_points(gradients_at_points(y), to, pitch_); }
 
   const JoinedRows* joined_;
   std::int64_t length_, turns_, begin_, count_, pitch_;

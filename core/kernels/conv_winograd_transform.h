@@ -23,8 +23,19 @@ using S = Simd<float>;
 using Vector = S::Vector;
 inline constexpr std::int64_t kLanes = S::kLanes;
 
-/// Values of three-tap kernels at the points, divided by what makes the products sum to the outputs.
-inline std::array<Vector, kPoints> transform_kernel(Vector w0, Vector w1, Vector w2) {
+using AtPoints = std::array<Vector, kPoints>;
+using Quadruple = std::array<Vector, kOutputs>;
+
+/// Six neighbouring cells at the points.
+inline AtPoints cells_at_points(const AtPoints& d) {
+  const Vector inner_even = d[4] - 2 * d[2], inner_odd = kInner * (d[3] - 2 * d[1]);
+  const Vector outer_even = d[4] - 0.5f * d[2], outer_odd = kOuter * (d[3] - 0.5f * d[1]);
+  return {d[0] + (d[4] - 2.5f * d[2]), inner_even + inner_odd, inner_even - inner_odd,
+          outer_even + outer_odd,      outer_even - outer_odd, d[1] + (d[5] - 2.5f * d[3])};
+}
+
+/// Three taps at the points, divided by what makes the products sum to the outputs.
+inline AtPoints taps_at_points(Vector w0, Vector w1, Vector w2) {
   constexpr float kThird = 1.0f / 3.0f;
   const Vector inner_even = -2 * kThird * (w0 + 0.5f * w2);
   const Vector inner_odd = -2 * kThird * kInner * w1;
@@ -32,6 +43,48 @@ inline std::array<Vector, kPoints> transform_kernel(Vector w0, Vector w1, Vector
   const Vector outer_odd = 0.5f * kThird * kOuter * w1;
   return {w0, inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
           w2};
+}
+
+/// The four outputs that sums at the points stand for.
+inline Quadruple outputs_of(const AtPoints& sums) {
+  const Vector inner_even = sums[1] + sums[2], inner_odd = kInner * (sums[1] - sums[2]);
+  const Vector outer_even = sums[3] + sums[4], outer_odd = kOuter * (sums[3] - sums[4]);
+  return {sums[0] + inner_even + outer_even, inner_odd + outer_odd, 0.5f * inner_even + 2 * outer_even,
+          0.5f * inner_odd + 2 * outer_odd + sums[5]};
+}
+
+/// Gradients of four neighbouring outputs at the points.
+inline AtPoints gradients_at_points(const Quadruple& y) {
+  const Vector inner_even = y[0] + 0.5f * y[2], inner_odd = kInner * (y[1] + 0.5f * y[3]);
+  const Vector outer_even = y[0] + 2 * y[2], outer_odd = kOuter * (y[1] + 2 * y[3]);
+  return {
+      y[0], inner_even + inner_odd, inner_even - inner_odd, outer_even + outer_odd, outer_even - outer_odd,
+      y[3]};
+}
+
+/// Gradients of the three taps that sums of cells times gradients at the points stand for.
+inline std::array<Vector, kTaps> tap_gradients_of(const AtPoints& sums) {
+  constexpr float kThird = 1.0f / 3.0f;
+  const Vector inner_even = -2 * kThird * (sums[1] + sums[2]);
+  const Vector outer_even = 0.5f * kThird * (sums[3] + sums[4]);
+  return {sums[0] + inner_even + outer_even,
+          -2 * kThird * kInner * (sums[1] - sums[2]) + 0.5f * kThird * kOuter * (sums[3] - sums[4]),
+          0.5f * inner_even + 2 * outer_even + sums[5]};
+}
+
+/// from[p * pitch + lane] of all points.
+inline AtPoints load_points(const float* from, std::int64_t pitch) {
+  AtPoints values;
+#pragma GCC unroll 6
+  for (std::size_t p = 0; p < values.size(); ++p)
+    values[p] = S::load(from + static_cast<std::int64_t>(p) * pitch);
+  return values;
+}
+
+inline void store_points(const AtPoints& values, float* to, std::int64_t pitch) {
+#pragma GCC unroll 6
+  for (std::size_t p = 0; p < values.size(); ++p)
+    S::store(to + static_cast<std::int64_t>(p) * pitch, values[p]);
 }
 
 /// A dilated row holds `turns` sequences that take turns. So do their quadruples: quadruple q belongs to
@@ -83,41 +136,23 @@ Vector every_fourth(Vector a, Vector b) {
 
 /// Vectors v, one behind the other, as the quadruples' first cells, second cells, and so on.
 template <int kWidth>
-std::array<Vector, kOutputs> quartered(const Vector* v) {
+Quadruple quartered(const Vector* v) {
   const Vector even = evens<float, kWidth>(v[0], v[1]), later_even = evens<float, kWidth>(v[2], v[3]);
   const Vector odd = odds<float, kWidth>(v[0], v[1]), later_odd = odds<float, kWidth>(v[2], v[3]);
   return {evens<float, kWidth>(even, later_even), evens<float, kWidth>(odd, later_odd),
           odds<float, kWidth>(even, later_even), odds<float, kWidth>(odd, later_odd)};
 }
 
-/// to[k * count + i] = weight k, below `taps`, that from[p * count + i], sums at point p, stand for.
-inline void deliver_kernel(const float* from, std::int64_t count, std::int64_t taps, float* to) {
-  constexpr float kThird = 1.0f / 3.0f;
-  for (std::int64_t i = 0; i < count; ++i, ++from, ++to) {
-    const float inner_even = -2 * kThird * (from[count] + from[2 * count]);
-    const float outer_even = 0.5f * kThird * (from[3 * count] + from[4 * count]);
-    to[0] = from[0] + inner_even + outer_even;
-    if (taps > 1)
-      to[count] = -2 * kThird * kInner * (from[count] - from[2 * count]) +
-                  0.5f * kThird * kOuter * (from[3 * count] - from[4 * count]);
-    if (taps > 2) to[2 * count] = 0.5f * inner_even + 2 * outer_even + from[5 * count];
-  }
-}
-
-/// The outputs that from[p * pitch + lane], sums at point p, stand for.
-inline std::array<Vector, kOutputs> transform_sums(const float* from, std::int64_t pitch, float bias) {
-  const Vector inner_1 = S::load(from + pitch), inner_2 = S::load(from + 2 * pitch);
-  const Vector outer_1 = S::load(from + 3 * pitch), outer_2 = S::load(from + 4 * pitch);
-  const Vector inner_even = inner_1 + inner_2, inner_odd = kInner * (inner_1 - inner_2);
-  const Vector outer_even = outer_1 + outer_2, outer_odd = kOuter * (outer_1 - outer_2);
-  return {S::load(from) + inner_even + outer_even + bias, inner_odd + outer_odd + bias,
-          0.5f * inner_even + 2 * outer_even + bias,
-          0.5f * inner_odd + 2 * outer_odd + S::load(from + 5 * pitch) + bias};
+/// bias + the outputs that from[p * pitch + lane], sums at point p, stand for.
+inline Quadruple transform_sums(const float* from, std::int64_t pitch, float bias) {
+  Quadruple y = outputs_of(load_points(from, pitch));
+  for (Vector& v : y) v += bias;
+  return y;
 }
 
 /// The same in the order of a row.
 template <int kWidth>
-std::array<Vector, kOutputs> woven_sums(const float* from, std::int64_t pitch, float bias) {
+Quadruple woven_sums(const float* from, std::int64_t pitch, float bias) {
   const auto y = transform_sums(from, pitch, bias);
   const Vector even = interleave<float, 0, kWidth>(y[0], y[2]),
                later_even = interleave<float, 1, kWidth>(y[0], y[2]);

@@ -95,7 +95,12 @@ std::vector<std::string> paths_of(nn::Module& module, const Shape& x) {
     const bool winograd = kernels::conv_winograd_pays(g), pointwise = kernels::conv_pointwise_pays(g);
     const bool weights = kernels::conv_pointwise_weight_grad_pays(g);
     const bool input = kernels::conv_pointwise_input_grad_pays(g);
-    if (winograd) paths.push_back("winograd");
+    if (winograd)
+      paths.push_back(kernels::winograd_form(g) == kernels::WinogradForm::squares ? "winograd squares"
+                                                                                  : "winograd rows");
+    if (kernels::conv_winograd_weight_grad_pays(g) &&
+        kernels::winograd_weight_grad_form(g) == kernels::WinogradForm::squares)
+      paths.push_back("winograd squares to weights");
     if (pointwise) paths.push_back("pointwise");
     if (weights) paths.push_back("pointwise weights");
     if (input && g.in != g.out) paths.push_back("strided pointwise");
@@ -140,7 +145,8 @@ BOOST_AUTO_TEST_CASE(the_cases_take_the_paths_that_few_sizes_take) {
     return;
   }
   std::map<std::string, int> taken{
-      {"winograd", 0},         {"pointwise", 0},          {"strided pointwise", 0}, {"pointwise weights", 0},
+      {"winograd rows", 0},    {"winograd squares", 0},   {"winograd squares to weights", 0},
+      {"pointwise", 0},        {"strided pointwise", 0},  {"pointwise weights", 0},
       {"columns to input", 0}, {"columns to weights", 0}, {"packed product", 0}};
   for (const LayerCase& one : layer_cases()) {
     Rng rng(1);

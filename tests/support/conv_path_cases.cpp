@@ -44,6 +44,11 @@ std::vector<LayerCase> conv_path_cases() {
   add_transposed("narrow", {24, 96, 2, 2}, {.out_channels = 32, .kernel_size = 4, .stride = 4});
   // Transformed products.
   add("transformed", {2, 64, 33, 31}, {.out_channels = 48, .kernel_size = 3, .padding = 1});
+  add("transformed in squares", {12, 64, 16, 16}, {.out_channels = 48, .kernel_size = 3, .padding = 1});
+  add("transformed in squares, many weights", {11, 136, 8, 12},
+      {.out_channels = 128, .kernel_size = 3, .padding = 1});
+  add("transformed in squares, volume", {2, 40, 6, 16, 15},
+      {.out_channels = 40, .kernel_size = 3, .padding = 1});
   add("transformed, one signal", {1, 48, 2003}, {.out_channels = 48, .kernel_size = 5, .padding = 2});
   add("transformed and dilated", {1, 64, 2048},
       {.out_channels = 64, .kernel_size = 3, .padding = 8, .dilation = 8});
