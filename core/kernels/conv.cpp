@@ -28,7 +28,8 @@ namespace evenkeel::kernels {
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides, few outputs
 //   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 1 to 5 channels, for
 //                               gw 4, where products spared cost more than transforms; gw not where
-//                               conv_dot_weight_grad() is taken
+//                               conv_dot_weight_grad() is taken. Squares of outputs of the last two axes
+//                               (winograd_form()) for 24 channels, for gw 32, and 64 squares or more
 //   y gx gw  conv_columns.h     y, and gx with unit strides: many output channels for few outputs, small
 //                               planes, rows that fill far fewer lanes; gw: many weights, narrow rows
 //   y gx     conv_channels.h    output channels fill the lanes better than positions, or nearly as well and
@@ -39,9 +40,9 @@ namespace evenkeel::kernels {
 //
 // f64 has the first two lines and the last three. Pointwise and columns are products of matrices
 // (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); depthwise reads planes, the other paths
-// read shifted views of padded tiles. A cell that is not finite may spoil all four outputs that Winograd's
-// F(4, 3) computes from it, and gradients of weights that it would not have met: lanes behind a row's end
-// multiply zeros by cells. A transposed convolution is the gradient of the input.
+// read shifted views of padded tiles. A cell that is not finite may spoil all outputs, four or 16, that
+// Winograd's F(4, 3) computes from it, and gradients of weights that it would not have met: lanes behind a
+// row's end multiply zeros by cells. A transposed convolution is the gradient of the input.
 //
 // conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills their rows, conv_pack.h
 // puts the weights in order, conv_micro.h has the innermost loops, conv_pass.h brings results to their
