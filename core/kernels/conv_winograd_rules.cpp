@@ -75,7 +75,11 @@ WinogradForm winograd_form(const ConvGeometry& g) {
 
 WinogradForm winograd_weight_grad_form(const ConvGeometry& g) {
   constexpr double kLeastGain = 2;
-  constexpr std::int64_t kLeastChannels = 32;
+  constexpr std::int64_t kLeastChannels = 32, kMostWeights = 450;  // an output
+  const std::int64_t weights =
+      g.in_channels / g.groups * (g.out_channels / g.groups) * product(as_volume(g.rank, g.kernel, 1));
+  // Sums at 36 points are read and written for every tile.
+  if (weights > kMostWeights * g.batch * product(as_volume(g.rank, g.out, 1))) return WinogradForm::rows;
   return form_by(g, kLeastGain, kLeastChannels);
 }
 
