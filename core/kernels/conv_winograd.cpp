@@ -52,7 +52,7 @@ class Runner {
         points_(pass.squares ? winograd::kSquarePoints : kPoints),
         blocks_(pass.rows),
         taps_(pass.shape.taps()),
-        point_weights_(p_.groups * p_.rows * p_.channels * taps_),
+        point_weights_(p_.groups * p_.rows * p_.channels * taps_ + kLanes),  // not a power of two apart
         in_passing_(points_ * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
                     pass.images * product(pass.shape.out) <= kFewPositions),
         block_channels_(

@@ -146,7 +146,7 @@ class OutputSquares {
 
   /// Brings `lines` of those rows of squares, from `line` on, to an area that has `height` rows from `to` on.
   void deliver(std::int64_t line, std::int64_t lines, bool add, float* to, std::int64_t height) const {
-    for (std::int64_t i = 0; i < std::min(kOutputs, height); ++i) {
+    for (std::int64_t i = 0; i < kOutputs; ++i) {
       const float* sums = sums_.data() + i * kPoints * pitch_ + line * distance_;
       float* row = to + i * width_;
       const std::int64_t end = line + std::min(lines, ceil_div(height - i, kOutputs));
