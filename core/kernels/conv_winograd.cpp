@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace evenkeel::kernels {
@@ -171,10 +172,11 @@ class Runner {
           cells_(static_cast<std::size_t>(r_.points_ * r_.point_cells_)),
           sums_(static_cast<std::size_t>(r_.points_ * p_.rows * sums_ld_ + kLanes)),
           weights_(static_cast<std::size_t>(r_.in_passing_ ? r_.points_ * r_.own_pitch() : 0)),
-          row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()),
-          square_rows_(p_.shape.source[2], p_.squares ? r_.plan_.rows_stored() : 0),
-          squares_(r_.joined_, p_.size[2], p_.squares ? r_.plan_.rows_stored() : 0,
-                   p_.squares ? r_.plan_.walk(r_.plan_.full()) : 0) {}
+          row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()) {
+      if (!p_.squares) return;
+      square_rows_.emplace(p_.shape.source[2], r_.plan_.rows_stored());
+      squares_.emplace(r_.joined_, p_.size[2], r_.plan_.rows_stored(), r_.plan_.walk(r_.plan_.full()));
+    }
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
@@ -202,7 +204,7 @@ class Runner {
       const std::int64_t plane = product(p_.shape.source);
       winograd::fill_tile(r_.plan_, p_.shape, r_.joined_, t, p_.source + (group * p_.channels + c) * plane,
                           p_.groups * p_.channels * plane, channels, r_.point_cells_,
-                          p_.squares ? &square_rows_ : nullptr, cells_.data());
+                          square_rows_ ? &*square_rows_ : nullptr, cells_.data());
       filled_ = wanted;
     }
 
@@ -259,9 +261,9 @@ class Runner {
         // Areas that lie one behind the other are taken together.
         for (std::int64_t area = 0, end; area < areas; area = end) {
           for (end = area + 1; end < areas && offset(end) == offset(end - 1) + lines * pitch;) ++end;
-          squares_.take(sums_.data() + row * sums_ld_ + offset(area), p_.rows * sums_ld_,
-                        (end - area) * lines, pitch, t.begin[2], t.count[2],
-                        p_.bias != nullptr ? p_.bias[channel] : 0.0f);
+          squares_->take(sums_.data() + row * sums_ld_ + offset(area), p_.rows * sums_ld_,
+                         (end - area) * lines, pitch, t.begin[2], t.count[2],
+                         p_.bias != nullptr ? p_.bias[channel] : 0.0f);
           for (std::int64_t a = area; a < end; ++a) {
             const std::int64_t image = t.image + a / t.count[0], d = t.begin[0] + a % t.count[0];
             float* to = p_.target +
@@ -269,7 +271,7 @@ class Runner {
                         first * p_.size[2];
             const std::int64_t height = p_.size[1] - first;
             fetch_to_write(to + product(p_.size), std::min(kOutputs * lines, height) * p_.size[2]);
-            squares_.deliver((a - area) * lines, lines, p_.beta != 0, to, height);
+            squares_->deliver((a - area) * lines, lines, p_.beta != 0, to, height);
           }
         }
       }
@@ -311,8 +313,8 @@ class Runner {
     mutable detail::Workspace<float> cells_, sums_, weights_;
     micro::RowLanes<float> row_lanes_;
     std::array<std::int64_t, 3> filled_{-1, -1, -1};  ///< tile, group, first channel
-    winograd::SquareRows square_rows_;
-    winograd::OutputSquares squares_;
+    std::optional<winograd::SquareRows> square_rows_;
+    std::optional<winograd::OutputSquares> squares_;
   };
 
   const Pass& p_;

@@ -9,6 +9,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace evenkeel::kernels {
 
@@ -93,9 +94,11 @@ class WeightGrad {
           row_pitch_((ceil_div(positions_, kLanes) | 1) * kLanes + kLanes),
           cells_(static_cast<std::size_t>(grad.points_ * grad.point_cells_)),
           rows_(static_cast<std::size_t>(grad.points_ * kLanes * row_pitch_)),
-          gradient_(static_cast<std::size_t>(grad.points_ * positions_ * grad.chunk_)),
-          square_rows_(grad.shape_.source[2], grad.squares_ ? grad.plan_.rows_stored() : 0),
-          square_gradients_(grad.out_[2], grad.squares_ ? grad.plan_.rows_stored() : 0) {}
+          gradient_(static_cast<std::size_t>(grad.points_ * positions_ * grad.chunk_)) {
+      if (!grad.squares_) return;
+      square_rows_.emplace(grad.shape_.source[2], grad.plan_.rows_stored());
+      square_gradients_.emplace(grad.out_[2], grad.plan_.rows_stored());
+    }
 
     /// Sums of tiles [first, last) for channels [begin, end): [point][channel, tap][output channel].
     void add_tiles(std::int64_t group_chunk, std::int64_t first, std::int64_t last, std::int64_t begin,
@@ -117,7 +120,7 @@ class WeightGrad {
           const std::int64_t channels = std::min(g_.block_, end - c);
           winograd::fill_tile(g_.plan_, g_.shape_, g_.joined_, t, g_.x_ + (group * g_.channels_ + c) * plane,
                               g_.groups_ * g_.channels_ * plane, channels, g_.point_cells_,
-                              g_.squares_ ? &square_rows_ : nullptr, cells_.data());
+                              square_rows_ ? &*square_rows_ : nullptr, cells_.data());
           for (std::int64_t point = 0; point < g_.points_; ++point)
             multiply(point, outs, channels, sum + point * g_.point_sums_ + c * g_.taps_ * g_.chunk_);
         }
@@ -167,9 +170,9 @@ class WeightGrad {
                 const float* rows = from + (d * g_.out_[1] + high) * g_.out_[2];
                 if (g_.squares_) {
                   const std::int64_t begin = kOutputs * t.begin[2];
-                  square_gradients_.add<kOutputs>(rows, g_.out_[1] - high, 0, t.count[1], begin,
-                                                  std::min(begin + kOutputs * t.count[2], g_.out_[2]), plane,
-                                                  winograd::gradients_at_points);
+                  square_gradients_->add<kOutputs>(rows, g_.out_[1] - high, 0, t.count[1], begin,
+                                                   std::min(begin + kOutputs * t.count[2], g_.out_[2]), plane,
+                                                   winograd::gradients_at_points);
                   continue;
                 }
                 if (row.joins())
@@ -182,7 +185,7 @@ class WeightGrad {
             }
             if constexpr (kWidth == 1)
               if (g_.squares_)
-                winograd::finish_gradients(row, square_gradients_, t.count[2], kLanes * row_pitch_, to);
+                winograd::finish_gradients(row, *square_gradients_, t.count[2], kLanes * row_pitch_, to);
           }
           for (std::int64_t point = 0; point < g_.points_; ++point)
             transpose_to_lanes(
@@ -196,7 +199,7 @@ class WeightGrad {
     const WeightGrad& g_;
     std::int64_t positions_, row_pitch_;
     detail::Workspace<float> cells_, rows_, gradient_;
-    winograd::SquareRows square_rows_, square_gradients_;
+    std::optional<winograd::SquareRows> square_rows_, square_gradients_;
     TapRuns runs_;
   };
 
