@@ -25,9 +25,9 @@ using winograd::kTaps;
 
 constexpr std::int64_t kSumLength = 128;     ///< products added before a block goes back to memory
 constexpr std::int64_t kPositions = 256;     ///< most quadruples or squares of outputs in a tile
-constexpr std::int64_t kFewPositions = 128;  ///< that do not read transformed weights twice
 constexpr std::int64_t kFarBytes = 2 << 20;  ///< of transformed weights that leave the L2 cache
 // Of rows, of squares.
+constexpr std::int64_t kFewPositions[] = {128, 64};          ///< that do not read transformed weights twice
 constexpr std::int64_t kTileBytes[] = {400 << 10, 1 << 20};  ///< cells and sums of a tile
 constexpr std::int64_t kSumsBytes[] = {800 << 10, 2 << 20};  ///< sums of row blocks that are gone on with
 
@@ -55,7 +55,7 @@ class Runner {
         taps_(pass.shape.taps()),
         point_weights_(p_.groups * p_.rows * p_.channels * taps_ + kLanes),  // not a power of two apart
         in_passing_(points_ * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
-                    pass.images * product(pass.shape.out) <= kFewPositions),
+                    pass.images * product(pass.shape.out) <= kFewPositions[p_.squares]),
         block_channels_(
             ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
         plan_(pass.shape, pass.images, positions(), tiles(), pass.rows, TilePlan::Strides::apart, kLanes),
@@ -114,32 +114,38 @@ class Runner {
   void pack_block(std::int64_t block, std::int64_t channels, const float* from, micro::RowLanes<float>& lanes,
                   float* to, std::int64_t pitch) const {
     using S = Simd<float>;
-    const std::int64_t height = blocks_.begin(block + 1) - blocks_.begin(block);
-    const std::int64_t lines = weights_a_channel() / (p_.height * p_.kernel);
-    lanes.each_channel(from, height, channels, [&](std::int64_t, const float* weights) {
-      for (std::int64_t line = 0; line < lines; ++line, weights += p_.height * p_.kernel * kPitch)
-        for (std::int64_t first = 0; first < p_.height; first += kTaps)
-          for (std::int64_t tap = 0; tap < p_.kernel; tap += kTaps, to += height)
-            for (std::int64_t r = 0; r < height; r += kLanes) {
-              const auto at_points = [&](std::int64_t row) {
-                const auto weight = [&](std::int64_t k) {
-                  if (row >= p_.height || k >= p_.kernel) return S::Vector{};
-                  const std::int64_t at = row * p_.kernel + k;
-                  return S::load(weights + (p_.turned ? p_.height * p_.kernel - 1 - at : at) * kPitch + r);
-                };
-                return winograd::taps_at_points(weight(tap), weight(tap + 1), weight(tap + 2));
+    const std::int64_t rows = blocks_.begin(block + 1) - blocks_.begin(block);
+    // Copies that no store can change, for all that the compiler knows.
+    const bool squares = p_.squares, turned = p_.turned;
+    const std::int64_t height = p_.height, kernel = p_.kernel, area = height * kernel;
+    const std::int64_t areas = weights_a_channel() / area;
+    lanes.each_channel(from, rows, channels, [&](std::int64_t, const float* weights) {
+      for (std::int64_t i = 0; i < areas; ++i, weights += area * kPitch)
+        for (std::int64_t high = 0; high < height; high += kTaps)
+          for (std::int64_t wide = 0; wide < kernel; wide += kTaps, to += rows)
+            for (std::int64_t r = 0; r < rows; r += kLanes) {
+              const auto weight = [&](std::int64_t h, std::int64_t w) {
+                if (h >= height || w >= kernel) return S::Vector{};
+                const std::int64_t at = h * kernel + w;
+                return S::load(weights + (turned ? area - 1 - at : at) * kPitch + r);
+              };
+              const auto at_points = [&](std::int64_t h) {
+                return winograd::taps_at_points(weight(h, wide), weight(h, wide + 1), weight(h, wide + 2));
               };
               const auto put = [&](std::int64_t point, S::Vector value) {
-                S::store_some(to + point * pitch + r, value, height - r);
+                S::store_some(to + point * pitch + r, value, rows - r);
               };
-              const auto row = at_points(first);
-              if (!p_.squares) {
-                for (std::int64_t q = 0; q < kPoints; ++q) put(q, row[q]);
+              const auto first = at_points(high);
+              if (!squares) {
+#pragma GCC unroll 6
+                for (std::int64_t q = 0; q < kPoints; ++q) put(q, first[q]);
                 continue;
               }
-              const auto second = at_points(first + 1), third = at_points(first + 2);
+              const auto second = at_points(high + 1), third = at_points(high + 2);
+#pragma GCC unroll 6
               for (std::int64_t q = 0; q < kPoints; ++q) {
-                const auto values = winograd::taps_at_points(row[q], second[q], third[q]);
+                const auto values = winograd::taps_at_points(first[q], second[q], third[q]);
+#pragma GCC unroll 6
                 for (std::int64_t p = 0; p < kPoints; ++p) put(p * kPoints + q, values[p]);
               }
             }

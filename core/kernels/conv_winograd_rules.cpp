@@ -16,12 +16,13 @@ using winograd::kTaps;
 /// Squares where rows take at least `least_gain` times their products, for at least `least_channels` in the
 /// mean of both sides.
 WinogradForm form_by(const ConvGeometry& g, double least_gain, std::int64_t least_channels) {
-  constexpr std::int64_t kLeastSquares = 64;
+  constexpr std::int64_t kLeastSquares = 64, kManyChannels = 128, kLeastOfMany = 24;
   if (g.rank == 1) return WinogradForm::rows;
   const int high = g.rank - 2, wide = g.rank - 1;
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  if (g.dilation[high] != 1 || g.dilation[wide] != 1 || 2 * ins * outs < least_channels * (ins + outs))
-    return WinogradForm::rows;
+  const std::int64_t channels = 2 * ins * outs / (ins + outs);
+  if (g.dilation[high] != 1 || g.dilation[wide] != 1 || channels < least_channels) return WinogradForm::rows;
+  const std::int64_t least = channels < kManyChannels ? kLeastSquares : kLeastOfMany;
   const std::int64_t kernel = g.kernel[high];
   for (const bool turned : {false, true}) {
     const auto& size = turned ? g.in : g.out;
@@ -33,7 +34,7 @@ WinogradForm form_by(const ConvGeometry& g, double least_gain, std::int64_t leas
     const double gain =
         static_cast<double>(kernel * (size[high] + zeros)) /
         static_cast<double>(kPoints * ceil_div(kernel, kTaps) * ceil_div(size[high], kOutputs));
-    if (squares < kLeastSquares || gain < least_gain) return WinogradForm::rows;
+    if (squares < least || gain < least_gain) return WinogradForm::rows;
   }
   return WinogradForm::squares;
 }
