@@ -49,7 +49,8 @@ class Runner {
 
  public:
   explicit Runner(const Pass& pass)
-      : p_(pass),
+      : joined_(pass.size[2]),
+        p_(pass),
         points_(pass.squares ? winograd::kSquarePoints : kPoints),
         blocks_(pass.rows),
         taps_(pass.shape.taps()),
@@ -60,7 +61,6 @@ class Runner {
             ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
         plan_(pass.shape, pass.images, positions(), tiles(), pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
-        joined_(p_.size[2]),
         packed_(static_cast<std::size_t>(in_passing_ ? 0 : points_ * point_weights_)) {
     for (std::int64_t c = 0; c < block_channels_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
@@ -323,6 +323,7 @@ class Runner {
     std::optional<winograd::OutputSquares> squares_;
   };
 
+  winograd::JoinedRows joined_;
   const Pass& p_;
   std::int64_t points_;
   micro::RowBlocks blocks_;
@@ -332,7 +333,6 @@ class Runner {
   std::int64_t block_channels_;
   TilePlan plan_;
   std::int64_t point_cells_;
-  winograd::JoinedRows joined_;
   detail::Workspace<float> packed_;
   std::vector<std::int32_t> offsets_;
 };
