@@ -11,6 +11,7 @@
 /// Squares of 4 x 4 outputs of the last two axes, from 36 products instead of 144: the axis before the last
 /// is transformed first, in rows of cells that lie four by four (for sums: last), then each of the six rows
 /// that come of it as conv_winograd_rows.h does. Point 6 p + q is point p of that axis, q of the last.
+/// Rounding errors are four to five times those of the plain sum (docs/speed.md).
 namespace evenkeel::kernels::winograd {
 
 inline constexpr std::int64_t kSquarePoints = kPoints * kPoints;
