@@ -53,7 +53,7 @@ function(evenkeel_library folder)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${export_name} POSITION_INDEPENDENT_CODE ON)
   target_compile_features(${target} PUBLIC cxx_std_20)
   # So that a static program can leave out what it does not call, with -Wl,--gc-sections.
-  target_compile_options(${target} PRIVATE -ffunction-sections)
+  target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
   target_link_libraries(${target} PUBLIC ${link_PUBLIC} PRIVATE ${link_PRIVATE})
   foreach(header_target evenkeel_flags ${link_HEADERS_ONLY})
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${header_target}>)
