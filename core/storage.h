@@ -41,6 +41,7 @@ class Workspace {
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   T* data() { return data_; }
+  const T* data() const { return data_; }
 
  private:
   std::size_t bytes_;

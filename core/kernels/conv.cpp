@@ -20,8 +20,9 @@ namespace evenkeel::kernels {
 //   y = forward, gx = gradient of the input, gw = gradient of the weights
 //
 //   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2: small planes by
-//                               vectors of channels (conv_depthwise_lanes.h), unit strides in a frame of
-//                               zeros (conv_depthwise_plane.h), others by rows where they lie
+//                               vectors of channels (conv_depthwise_lanes.h), several rows with unit strides
+//                               in a frame of zeros that stays in the L2 cache (conv_depthwise_plane.h),
+//                               others by rows where they lie
 //   y gx gw  conv_linear.h      a kernel that covers the whole input
 //   y gx gw  conv_pointwise.h   one tap, many channels or few cells, also with strides; gw if weights are
 //                               many
@@ -29,7 +30,8 @@ namespace evenkeel::kernels {
 //   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 1 to 5 channels, for
 //                               gw 4, where products spared cost more than transforms; gw not where
 //                               conv_dot_weight_grad() is taken. Squares of outputs of the last two axes
-//                               (winograd_form()) for 24 channels, for gw 32, and 64 squares or more
+//                               (winograd_form()) where they spare enough more: without dilation, 24
+//                               channels or more, for gw 32, and 64 squares, or 24 of many channels
 //   y gx gw  conv_columns.h     y, and gx with unit strides: many output channels for few outputs, small
 //                               planes, rows that fill far fewer lanes; gw: many weights, narrow rows
 //   y gx     conv_channels.h    output channels fill the lanes better than positions, or nearly as well and
@@ -40,25 +42,16 @@ namespace evenkeel::kernels {
 //
 // f64 has the first two lines and the last three. Pointwise and columns are products of matrices
 // (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); depthwise reads planes, the other paths
-// read shifted views of padded tiles. A cell that is not finite may spoil all outputs, four or 16, that
-// Winograd's F(4, 3) computes from it, and gradients of weights that it would not have met: lanes behind a
-// row's end multiply zeros by cells. A transposed convolution is the gradient of the input.
+// but the linear one read shifted views of padded tiles. A cell that is not finite may spoil all outputs of
+// the quadruples or squares that Winograd's F(4, 3) computes from it, and gradients of weights that it would
+// not have met: lanes behind a row's end multiply zeros by cells. A transposed convolution is the gradient of
+// the input.
 //
 // conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills their rows, conv_pack.h
 // puts the weights in order, conv_micro.h has the innermost loops, conv_pass.h brings results to their
 // places, conv_runs.h lists what a gradient of the weights reads; conv_cells.h lays channels side by side,
 // conv_planes.h brings products to the planes.
 namespace {
-
-/// Whether vectors of positions beat vectors of output channels in a gradient of the weights: a group's
-/// output channels would leave many lanes empty, and planes are long enough to fill the vectors otherwise.
-bool conv_dot_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kVeryFew = 4, kFew = 8, kSome = 12, kLongPlane = 256, kVeryLongPlane = 1000;
-  const std::int64_t outs = g.out_channels / g.groups;
-  const std::int64_t plane = product(as_volume(g.rank, g.out, 1));
-  return outs <= kVeryFew || (outs <= kFew && plane >= kLongPlane) ||
-         (outs <= kSome && plane >= kVeryLongPlane);
-}
 
 /// The same convolution with fewer axes: an axis of kernel 1 that is left as it is joins the one before it,
 /// whose cells then lie that much farther apart.
@@ -76,6 +69,13 @@ ConvGeometry with_axes_joined(ConvGeometry g) {
   return g;
 }
 
+bool has_inputs(const ConvGeometry& g) { return g.batch * product(as_volume(g.rank, g.in, 1)) > 0; }
+bool has_outputs(const ConvGeometry& g) { return g.batch * product(as_volume(g.rank, g.out, 1)) > 0; }
+
+std::int64_t weights_of(const ConvGeometry& g) {
+  return g.out_channels * (g.in_channels / g.groups) * product(as_volume(g.rank, g.kernel, 1));
+}
+
 template <class T>
 void run(const ConvPass<T>& pass) {
   if constexpr (std::is_same_v<T, float>) {
@@ -89,6 +89,7 @@ void run(const ConvPass<T>& pass) {
 
 template <class T>
 void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y) {
+  if (!has_outputs(geometry)) return;
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
   if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
@@ -96,12 +97,12 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, winograd_form(g), x, w, bias, y);
   }
-  if (g.batch * g.out_channels * product(as_volume(g.rank, g.out, 1)) > 0)
-    run(forward_pass(g, x, w, bias, y));
+  run(forward_pass(g, x, w, bias, y));
 }
 
 template <class T>
 void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* gx, T beta) {
+  if (!has_inputs(geometry)) return;
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if (conv_is_linear(g)) return conv_linear_input_grad(g, gy, w, gx, beta);
@@ -110,22 +111,25 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, winograd_form(g), gy, w, gx, beta);
   }
-  if (g.batch * g.in_channels * product(as_volume(g.rank, g.in, 1)) > 0)
-    run(input_grad_pass(g, gy, w, gx, beta));
+  run(input_grad_pass(g, gy, w, gx, beta));
 }
 
 template <class T>
 void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* gw, T beta) {
+  if (!has_inputs(geometry) || !has_outputs(geometry)) {
+    if (beta == T(0)) std::fill_n(gw, weights_of(geometry), T(0));
+    return;
+  }
   const ConvGeometry g = with_axes_joined(geometry);
   if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if (conv_is_linear(g)) return conv_linear_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);
-    if (!conv_dot_pays(g) && conv_winograd_weight_grad_pays(g))
+    if (!conv_dot_weight_grad_pays(g) && conv_winograd_weight_grad_pays(g))
       return conv_winograd_weight_grad(g, winograd_weight_grad_form(g), x, gy, gw, beta);
     if (conv_columns_weight_grad_pays(g)) return conv_columns_weight_grad(g, x, gy, gw, beta);
   }
-  if (conv_dot_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);
+  if (conv_dot_weight_grad_pays(g)) return conv_dot_weight_grad(g, x, gy, gw, beta);
   conv_direct_weight_grad(g, x, gy, gw, beta);
 }
 

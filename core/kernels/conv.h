@@ -7,7 +7,8 @@ namespace evenkeel::kernels {
 
 /// Sizes of a convolution. x is (batch, in_channels, in…), w (out_channels, in_channels / groups, kernel…),
 /// y (batch, out_channels, out…), each dense. y[o] reads x[o * stride + k * dilation - padding]; what is
-/// outside x counts as zero. `padding` is the left side's; the right side's follows from `out`.
+/// outside x counts as zero. `padding` is the left side's; the right side's follows from `out`. Only batch
+/// and in may be 0.
 struct ConvGeometry {
   int rank = 1;  ///< 1, 2 or 3 spatial axes: the entries of the arrays that count
   std::int64_t batch = 1;

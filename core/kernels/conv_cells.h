@@ -29,7 +29,8 @@ class ChannelsLast {
         cells_(static_cast<std::size_t>(images * plane * pitch_ + kCellLanes)) {}
 
   std::int64_t pitch() const { return pitch_; }
-  float* image(std::int64_t image) const { return cells_.data() + image * plane_ * pitch_; }
+  float* image(std::int64_t image) { return cells_.data() + image * plane_ * pitch_; }
+  const float* image(std::int64_t image) const { return cells_.data() + image * plane_ * pitch_; }
 
   /// From planes [image][channel][cell], images `distance` apart.
   void copy(const float* from, std::int64_t distance) {
@@ -72,7 +73,7 @@ class ChannelsLast {
   }
 
   std::int64_t images_, plane_, channels_, pitch_;
-  mutable detail::Workspace<float> cells_;
+  detail::Workspace<float> cells_;
 };
 
 /// Which cells the outputs read, as offsets into an image of ChannelsLast.
@@ -107,7 +108,7 @@ class CellOffsets {
 
  private:
   Sizes3 out_;
-  std::vector<std::int64_t> along_[3];
+  ScratchVector<std::int64_t> along_[3];
   std::vector<std::array<const std::int64_t*, 3>> taps_;
 };
 

@@ -3,7 +3,6 @@
 #include <evenkeel/core/kernels/conv_pack.h>
 #include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/transpose.h>
-#include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
@@ -26,7 +25,7 @@ std::int64_t most_positions(std::int64_t vectors) {
 
 /// Vectors of a block where rows of `width` outputs are cut into blocks as equal as can be.
 std::int64_t vectors_beside(std::int64_t width, std::int64_t most) {
-  const std::int64_t positions = ceil_div(width, ceil_div(width, most));
+  const std::int64_t positions = even_part(width, most);
   return std::min<std::int64_t>(micro::kMaxSums / positions, micro::kMaxChannelVectors);
 }
 
@@ -36,7 +35,7 @@ class Runner {
       : p_(pass),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         vectors_(ceil_div(pass.rows, kLanes)),
-        block_channels_(ceil_div(pass.channels, ceil_div(pass.channels, pass.channels_of_sum(kSumLength)))),
+        block_channels_(even_part(pass.channels, pass.channels_of_sum(kSumLength))),
         plan_(pass.shape, pass.images, positions(),
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),

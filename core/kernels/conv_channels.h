@@ -9,8 +9,7 @@ namespace evenkeel::kernels {
 bool conv_channels_pay(const ConvPass<float>& pass);
 
 /// A direct pass by vectors of output channels: blocks of neighbouring outputs of a row by vectors of
-/// channels, whose sums are transposed at the end; f32 alone. Rows of any width fill the lanes, and no cell
-/// is copied more than once.
+/// channels, whose sums are transposed at the end; f32 alone. Rows of any width fill the lanes.
 void conv_by_channels(const ConvPass<float>& pass);
 
 }  // namespace evenkeel::kernels

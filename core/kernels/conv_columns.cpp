@@ -1,5 +1,4 @@
 #include <evenkeel/core/kernels/conv_cells.h>
-#include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_planes.h>
 #include <evenkeel/core/kernels/gemm_blocks.h>

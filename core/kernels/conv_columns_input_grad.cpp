@@ -14,6 +14,7 @@ namespace {
 
 using S = Simd<float>;
 constexpr std::int64_t kLanes = S::kLanes;
+constexpr std::int64_t kMostSums = 1 << 19;  ///< of the outputs of an image, or of some
 
 /// A vector of channels of one image: products [output][tap], `channels` apart, added to the cells they
 /// belong to.
@@ -31,14 +32,13 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 }  // namespace
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  constexpr std::int64_t kMostSums = 1 << 19;
   // What adding a product to its cell costs, in products; and how much longer a turned convolution's products
   // take, for the root of the channels that this path's are added to.
   constexpr double kAddCost = 64, kGain = 3.5, kExact = 2;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
-  if (!kWidePaths || g.batch * outputs == 0 || ins * outs == 0) return false;
+  if (!kWidePaths) return false;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1)), cells = g.batch * product(in);
   const std::int64_t weights = ins * outs * taps;
   // Few outputs, cells that few of them read.
@@ -64,7 +64,7 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
-  constexpr std::int64_t kMostSums = 1 << 19, kLeastRows = 56;
+  constexpr std::int64_t kLeastRows = 56;
   const Correlation shape = forward_correlation(g);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t taps = shape.taps(), outputs = product(shape.out), plane = product(shape.source);

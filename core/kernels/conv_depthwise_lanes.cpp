@@ -180,7 +180,7 @@ using Meeting = DepthwisePlan::Meeting;
 /// sum[k] += gradient times cells over the meetings, for kTaps taps of the last axis from `first` on, which
 /// read neighbouring cells if kDense.
 template <class T, int kStep, bool kDense, int kTaps>
-void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std::int64_t first,
+void weight_part(const Plan<T>& plan, const ScratchVector<Meeting>& meetings, std::int64_t first,
                  const T* cells, const T* gradient, T* sum) {
   using S = Simd<T>;
   constexpr int kTogether = kTaps > 1 ? 14 / kTaps : 8;  // columns with sums of their own
@@ -211,7 +211,7 @@ void weight_part(const Plan<T>& plan, const std::vector<Meeting>& meetings, std:
 }
 
 template <class T, int kStep, bool kDense>
-void block_weights(const Plan<T>& plan, const std::vector<std::vector<Meeting>>& meetings, const T* cells,
+void block_weights(const Plan<T>& plan, const std::vector<ScratchVector<Meeting>>& meetings, const T* cells,
                    const T* gradient, T* sums) {
   for (const auto& line : meetings) {
     std::int64_t first = 0;
@@ -240,7 +240,7 @@ bool depthwise_by_lanes(const ConvGeometry& g, bool weights) {
   const std::int64_t outs = product(out), in = product(as_volume(g.rank, g.in, 1));
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   const std::int64_t bytes = std::max(in, outs) * kVectorBytes;
-  if (outs == 0 || taps == 0 || bytes > kMostBytes) return false;
+  if (bytes > kMostBytes) return false;
   const std::int64_t lanes = outs * taps + (in + outs) * (bytes > kNearBytes ? kFarCell : kNearCell);
   const std::int64_t step = g.stride[g.rank - 1] == 1 ? 1 : 3;  // vectors of every second cell are shuffled
   const std::int64_t row =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <evenkeel/core/kernels/conv_tile.h>
+#include <evenkeel/core/kernels/scratch.h>
 
 #include <cstdint>
 #include <vector>
@@ -27,8 +28,7 @@ struct DepthwisePlan {
     std::int64_t target, source;
   };
 
-  /// Results read cells from + (out * step + at) of each axis; with `turned`, results are the cells and read
-  /// the outs.
+  /// Results read cells out * step + at of each axis; with `turned`, results are the cells and read the outs.
   DepthwisePlan(const ConvGeometry& g, bool turned) : kernel(g.kernel[g.rank - 1]) {
     const Correlation c = forward_correlation(g);
     target = turned ? c.source : c.out;
@@ -52,8 +52,8 @@ struct DepthwisePlan {
   std::int64_t rows() const { return target[0] * target[1]; }
 
   /// By tap of the other axes.
-  std::vector<std::vector<Meeting>> meetings() const {
-    std::vector<std::vector<Meeting>> all(other_taps);
+  std::vector<ScratchVector<Meeting>> meetings() const {
+    std::vector<ScratchVector<Meeting>> all(other_taps);
     for (std::int64_t row = 0; row < rows(); ++row)
       for (std::size_t i = first_line[row]; i < first_line[row + 1]; ++i)
         all[lines[i].tap].push_back({row, lines[i].row});
@@ -64,9 +64,9 @@ struct DepthwisePlan {
   std::int64_t kernel;
   int step, phases;
   std::size_t other_taps;  ///< of all axes but the last
-  std::vector<Line> lines;
-  std::vector<std::size_t> first_line{0};  ///< of each target row, and the end
-  std::vector<std::vector<Tap>> taps;      ///< of each phase
+  ScratchVector<Line> lines;
+  ScratchVector<std::size_t> first_line{0};  ///< of each target row, and the end
+  std::vector<std::vector<Tap>> taps;        ///< of each phase
 
  private:
   void add_row(const Correlation& c, bool turned, std::int64_t d, std::int64_t h) {

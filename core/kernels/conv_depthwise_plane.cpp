@@ -167,8 +167,7 @@ template <class T>
 bool depthwise_by_planes(const ConvGeometry& g) {
   const Sizes3 stride = as_volume(g.rank, g.stride, 1), out = as_volume(g.rank, g.out, 1),
                in = as_volume(g.rank, g.in, 1);
-  if (product(stride) != 1 || std::min(out[1], in[1]) < 2 || product(as_volume(g.rank, g.kernel, 1)) == 0)
-    return false;
+  if (product(stride) != 1 || std::min(out[1], in[1]) < 2) return false;
   const std::int64_t largest = std::max(Frame<T>(g, false).cells(), Frame<T>(g, true).cells());
   return largest * static_cast<std::int64_t>(sizeof(T)) <= kFrameBytes;
 }

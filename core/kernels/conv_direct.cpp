@@ -4,7 +4,6 @@
 #include <evenkeel/core/kernels/conv_pass.h>
 #include <evenkeel/core/kernels/conv_tile.h>
 #include <evenkeel/core/kernels/simd.h>
-#include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
@@ -24,7 +23,7 @@ class Runner {
   explicit Runner(const ConvPass<T>& pass)
       : p_(pass),
         blocks_(pass.rows),
-        block_channels_(even(pass.channels, pass.channels_of_sum(kSumLength))),
+        block_channels_(even_part(pass.channels, pass.channels_of_sum(kSumLength))),
         phases_(static_cast<std::int64_t>(pass.phases.size())),
         scratch_(pass.phases.size() > 1),
         plan_(pass.shape, pass.images, positions(),
@@ -54,10 +53,6 @@ class Runner {
 
  private:
   static constexpr std::int64_t kLanes = Simd<T>::kLanes;
-
-  static std::int64_t even(std::int64_t total, std::int64_t most) {
-    return ceil_div(total, ceil_div(total, most));
-  }
 
   std::int64_t positions() const {
     const std::int64_t fits =

@@ -11,11 +11,15 @@ template <class T>
 void conv_direct(const ConvPass<T>& pass);
 
 /// Blocks over input channels and taps by vectors of output channels, of which gy is transposed tile by tile.
-/// A pointwise gradient reads the other side's rows where they lie, and transposes the side of fewer
-/// channels.
+/// Of a pointwise one with long rows the side of fewer channels is transposed, if they fill vectors; the
+/// other side's rows are read where they lie.
 template <class T>
 void conv_direct_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta);
-/// The same for a few output channels a group (depthwise among them): vectors run along the positions.
+/// Whether vectors of positions beat vectors of output channels in a gradient of the weights: a group's
+/// output channels would leave many lanes empty, and planes are long enough to fill the vectors otherwise.
+bool conv_dot_weight_grad_pays(const ConvGeometry& g);
+/// The same as conv_direct_weight_grad() for a few output channels a group (depthwise among them): vectors
+/// run along the positions.
 template <class T>
 void conv_dot_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta);
 

@@ -147,8 +147,8 @@ class WeightGrad {
           plan_.fill(t, source, image_stride, channels, cells.data());
         const T* read = in_place_ ? source : cells.data();
         const std::int64_t pitch = in_place_ ? plane : plan_.channel_size();
-        for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
-          const int wide = static_cast<int>(micro::panel(vectors, v));
+        for (std::int64_t v = 0; v < vectors; v += micro::weight_vectors(vectors, v)) {
+          const int wide = static_cast<int>(micro::weight_vectors(vectors, v));
           const T* part = gradient.data() + positions * v * kLanes;
           T* to = sum + c * taps_ * chunk_ + v * kLanes;
           if (any_taps_)
@@ -201,8 +201,8 @@ class WeightGrad {
         else
           rows.push_back({at, t.count[2]});
       }
-    for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
-      const std::int64_t wide = micro::panel(vectors, v);
+    for (std::int64_t v = 0; v < vectors; v += micro::weight_vectors(vectors, v)) {
+      const std::int64_t wide = micro::weight_vectors(vectors, v);
       for (std::int64_t lane = 0; lane < wide; ++lane) {
         const std::int64_t first = (v + lane) * kLanes;
         T* at = to + positions * v * kLanes + lane * kLanes;

@@ -4,6 +4,7 @@
 #include <evenkeel/core/kernels/reduce.h>
 #include <evenkeel/core/kernels/row_copy.h>
 #include <evenkeel/core/kernels/simd.h>
+#include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
@@ -143,6 +144,14 @@ class DotGrad {
 };
 
 }  // namespace
+
+bool conv_dot_weight_grad_pays(const ConvGeometry& g) {
+  constexpr std::int64_t kVeryFew = 4, kFew = 8, kSome = 12, kLongPlane = 256, kVeryLongPlane = 1000;
+  const std::int64_t outs = g.out_channels / g.groups;
+  const std::int64_t plane = product(as_volume(g.rank, g.out, 1));
+  return outs <= kVeryFew || (outs <= kFew && plane >= kLongPlane) ||
+         (outs <= kSome && plane >= kVeryLongPlane);
+}
 
 template <class T>
 void conv_dot_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T beta) {

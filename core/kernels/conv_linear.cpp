@@ -21,8 +21,10 @@ struct Sides {
 }  // namespace
 
 bool conv_is_linear(const ConvGeometry& g) {
-  for (int axis = 0; axis < g.rank; ++axis)
-    if (g.out[axis] != 1 || g.padding[axis] != 0 || g.kernel[axis] != g.in[axis]) return false;
+  for (int axis = 0; axis < g.rank; ++axis) {
+    const bool neighbours = g.dilation[axis] == 1 || g.kernel[axis] == 1;
+    if (g.out[axis] != 1 || g.padding[axis] != 0 || g.kernel[axis] != g.in[axis] || !neighbours) return false;
+  }
   return true;
 }
 

@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-/// The innermost loops of the direct convolutions: a block of results stays in registers over a whole sum.
+/// The innermost loops of convolutions and products of matrices: a block of results stays in registers over a
+/// whole sum.
 namespace evenkeel::kernels::micro {
 
 /// One vector of neighbouring outputs: where its cells start in the tile, where the results go, how many
@@ -134,7 +135,7 @@ constexpr int weight_rows(int vectors) {
   return kVectorBytes == 64 ? (vectors == 3 ? 8 : 12) : (vectors == 3 ? 4 : 6);
 }
 /// Vectors of output channels taken together from vector v of `vectors` on: two, and three at an odd end.
-inline std::int64_t panel(std::int64_t vectors, std::int64_t v) {
+inline std::int64_t weight_vectors(std::int64_t vectors, std::int64_t v) {
   const std::int64_t left = vectors - v;
   return left == 3 ? 3 : std::min<std::int64_t>(left, 2);
 }

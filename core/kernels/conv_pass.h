@@ -47,7 +47,7 @@ struct ConvPass {
   /// Channels that make sums of about `length` products, in the mean of the phases.
   std::int64_t channels_of_sum(std::int64_t length) const {
     const auto count = static_cast<std::int64_t>(phases.size());
-    return std::clamp<std::int64_t>(length * count / std::max<std::int64_t>(shape.taps(), 1), 1, length);
+    return std::clamp<std::int64_t>(length * count / shape.taps(), 1, length);
   }
 };
 

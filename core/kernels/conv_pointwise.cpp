@@ -5,7 +5,6 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
-#include <vector>
 
 namespace evenkeel::kernels {
 

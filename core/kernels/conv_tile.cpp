@@ -35,8 +35,7 @@ double Correlation::rows_read() const {
     std::int64_t read = 0;
     for (std::int64_t q = 0; q < out[axis]; ++q)
       for (std::int64_t tap = 0; tap < axis_taps; ++tap) read += reads(axis, q, tap) ? 1 : 0;
-    share *=
-        static_cast<double>(read) / static_cast<double>(std::max<std::int64_t>(out[axis] * axis_taps, 1));
+    share *= static_cast<double>(read) / static_cast<double>(out[axis] * axis_taps);
   }
   return share;
 }
@@ -125,7 +124,6 @@ TilePlan::Axis TilePlan::shared_axis(const Correlation& c, int axis) {
   Axis plan;
   const auto& at = c.at[axis];
   const std::int64_t step = c.step[axis];
-  if (at.empty()) return plan;
   std::int64_t low = floor_div(at[0], step);
   std::int64_t high = low;
   for (const std::int64_t a : at) {

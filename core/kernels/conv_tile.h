@@ -18,10 +18,10 @@ struct Correlation {
   Sizes3 out{1, 1, 1};
   Sizes3 step{1, 1, 1};
   std::array<std::vector<std::int64_t>, 3> at;
-  std::int64_t turns = 1;  ///< sequences that take turns along the last axis
+  std::int64_t turns = 1;                     ///< sequences that take turns along the last axis
+  std::array<std::int64_t, 3> span{1, 1, 1};  ///< neighbouring cells that a tap stands for
 
   std::int64_t taps() const { return static_cast<std::int64_t>(at[0].size() * at[1].size() * at[2].size()); }
-  std::array<std::int64_t, 3> span{1, 1, 1};  ///< neighbouring cells that a tap stands for
 
   /// Whether output q of an axis reads a cell of the source by one of the axis's taps.
   bool reads(int axis, std::int64_t q, std::int64_t tap) const {
@@ -55,9 +55,9 @@ struct Tile {
 /// tiles have these sizes. More tiles read the weights more often; fewer are cut by rows of results instead,
 /// and each cut copies the tile's cells anew.
 std::int64_t least_tiles(std::int64_t weights, std::int64_t cells);
+inline constexpr std::int64_t kPiecesAThread = 3;
 /// Cuts by rows of results, of which there are `blocks`, for each of `pieces` tiles of groups, where
 /// `a_thread` pieces are wanted. May depend on the number of threads: rows do not depend on each other.
-inline constexpr std::int64_t kPiecesAThread = 3;
 std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_thread = kPiecesAThread);
 
 /// Multiply-adds worth handing to another thread.

@@ -5,8 +5,8 @@
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_rows.h>
 #include <evenkeel/core/kernels/conv_winograd_squares.h>
+#include <evenkeel/core/kernels/conv_winograd_tile.h>
 #include <evenkeel/core/kernels/row_copy.h>
-#include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ constexpr std::int64_t kSumLength = 128;     ///< products added before a block 
 constexpr std::int64_t kPositions = 256;     ///< most quadruples or squares of outputs in a tile
 constexpr std::int64_t kFarBytes = 2 << 20;  ///< of transformed weights that leave the L2 cache
 // Of rows, of squares.
-constexpr std::int64_t kFewPositions[] = {128, 64};          ///< that do not read transformed weights twice
+constexpr std::int64_t kFewPositions[] = {128, 64};          ///< of one tile
 constexpr std::int64_t kTileBytes[] = {400 << 10, 1 << 20};  ///< cells and sums of a tile
 constexpr std::int64_t kSumsBytes[] = {800 << 10, 2 << 20};  ///< sums of row blocks that are gone on with
 
@@ -40,7 +40,7 @@ struct Pass : ConvPass<float> {
 
 Pass winograd_pass(const ConvGeometry& g, WinogradForm form, ConvPass<float> plain, bool turned) {
   const bool squares = form == WinogradForm::squares;
-  plain.shape = winograd_correlation(g, form, turned);
+  plain.shape = winograd::correlation(g, form, turned);
   return {std::move(plain), squares, squares ? g.kernel[g.rank - 2] : 1, g.kernel[g.rank - 1], turned};
 }
 
@@ -57,8 +57,7 @@ class Runner {
         point_weights_(p_.groups * p_.rows * p_.channels * taps_ + kLanes),  // not a power of two apart
         in_passing_(points_ * point_weights_ * static_cast<std::int64_t>(sizeof(float)) > kFarBytes &&
                     pass.images * product(pass.shape.out) <= kFewPositions[p_.squares]),
-        block_channels_(
-            ceil_div(p_.channels, ceil_div(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1)))),
+        block_channels_(even_part(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1))),
         plan_(pass.shape, pass.images, positions(), tiles(), pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
         packed_(static_cast<std::size_t>(in_passing_ ? 0 : points_ * point_weights_)) {
@@ -316,7 +315,7 @@ class Runner {
     Runner& r_;
     const Pass& p_;
     std::int64_t sums_ld_;
-    mutable detail::Workspace<float> cells_, sums_, weights_;
+    detail::Workspace<float> cells_, sums_, weights_;
     micro::RowLanes<float> row_lanes_;
     std::array<std::int64_t, 3> filled_{-1, -1, -1};  ///< tile, group, first channel
     std::optional<winograd::SquareRows> square_rows_;
@@ -328,8 +327,7 @@ class Runner {
   std::int64_t points_;
   micro::RowBlocks blocks_;
   std::int64_t taps_, point_weights_;
-  bool in_passing_;  ///< weights, more than a cache holds, of a tile or two are transformed by whoever reads
-                     ///< them
+  bool in_passing_;  ///< one tile's weights, more than a cache holds, are transformed by whoever reads them
   std::int64_t block_channels_;
   TilePlan plan_;
   std::int64_t point_cells_;

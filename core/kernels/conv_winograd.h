@@ -1,7 +1,6 @@
 #pragma once
 
 #include <evenkeel/core/kernels/conv.h>
-#include <evenkeel/core/kernels/conv_tile.h>
 
 namespace evenkeel::kernels {
 
@@ -28,10 +27,5 @@ void conv_winograd_input_grad(const ConvGeometry& g, WinogradForm form, const fl
 
 void conv_winograd_weight_grad(const ConvGeometry& g, WinogradForm form, const float* x, const float* gy,
                                float* gw, float beta);
-
-/// x -> y, or turned gy -> gx, with the outputs of the last axis, or the last two, in quadruples and their
-/// taps in pieces of three. A dilation leaves that many sequences that take turns, and their quadruples do so
-/// too.
-Correlation winograd_correlation(const ConvGeometry& g, WinogradForm form, bool turned);
 
 }  // namespace evenkeel::kernels

@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_rows.h>
+#include <evenkeel/core/kernels/conv_winograd_tile.h>
 #include <evenkeel/core/kernels/conv_winograd_transform.h>
 
 #include <algorithm>
@@ -39,34 +40,7 @@ WinogradForm form_by(const ConvGeometry& g, double least_gain, std::int64_t leas
   return WinogradForm::squares;
 }
 
-/// Of a row of `length` outputs in which `turns` sequences take turns.
-std::int64_t quadruples(std::int64_t length, std::int64_t turns) {
-  return ceil_div(ceil_div(length, turns), kOutputs) * turns;
-}
-
 }  // namespace
-
-Correlation winograd_correlation(const ConvGeometry& g, WinogradForm form, bool turned) {
-  Correlation c = forward_correlation(g);
-  if (turned) {
-    c.source = as_volume(g.rank, g.out, 1);
-    c.out = as_volume(g.rank, g.in, 1);
-    for (auto& taps : c.at)
-      for (std::int64_t& at : taps) at = -at;
-  }
-  c.turns = g.dilation[g.rank - 1];
-  for (int axis = form == WinogradForm::squares ? 1 : 2; axis < 3; ++axis) {
-    const std::int64_t turns = axis == 2 ? c.turns : 1;
-    const std::int64_t first = std::min(c.at[axis].front(), c.at[axis].back());
-    const auto kernel = static_cast<std::int64_t>(c.at[axis].size());
-    c.at[axis].clear();
-    for (std::int64_t tap = 0; tap < kernel; tap += kTaps) c.at[axis].push_back(first + tap * turns);
-    c.out[axis] = quadruples(c.out[axis], turns);
-    c.step[axis] = kOutputs;
-    c.span[axis] = (kPoints - 1) * turns + 1;
-  }
-  return c;
-}
 
 WinogradForm winograd_form(const ConvGeometry& g) {
   constexpr double kLeastGain = 1.6;
@@ -96,7 +70,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   const int last = g.rank - 1;
   const std::int64_t kernel = g.kernel[last], turns = g.dilation[last];
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
-  const std::int64_t channels = std::min(ins, outs), row = quadruples(g.out[last], turns);
+  const std::int64_t channels = std::min(ins, outs), row = winograd::quadruples(g.out[last], turns);
   const std::int64_t positions =
       g.batch * std::min(product(as_volume(g.rank, g.in, 1)), product(as_volume(g.rank, g.out, 1)));
   const std::int64_t lines = product(as_volume(g.rank, g.kernel, 1)) / kernel;
@@ -109,7 +83,7 @@ bool conv_winograd_pays(const ConvGeometry& g) {
   // Products of the plain sum over those of the transformed one.
   const auto gain_of = [&](std::int64_t length) {
     return static_cast<double>(kernel * length) /
-           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * quadruples(length, turns));
+           static_cast<double>(kPoints * ceil_div(kernel, kTaps) * winograd::quadruples(length, turns));
   };
   const double gain = std::min(gain_of(g.in[last]), gain_of(g.out[last]));
   // The other paths take such rows one by one, and leave lanes empty.

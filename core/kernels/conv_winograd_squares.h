@@ -97,12 +97,6 @@ class SourceSquares {
   std::int64_t begin_, end_, pitch_;
 };
 
-/// Fills a tile by rows, or, given memory for theirs, by squares: to[p * pitch + …] = the cells at point p,
-/// laid out as the plan says.
-void fill_tile(const TilePlan& plan, const Correlation& shape, const JoinedRows& joined, const Tile& t,
-               const float* source, std::int64_t image_stride, std::int64_t channels, std::int64_t pitch,
-               SquareRows* squares, float* to);
-
 /// Brings rows of squares of a gradient to their places as GradientRow copies rows, `count` squares each.
 inline void finish_gradients(const GradientRow<1>& row, SquareRows& rows, std::int64_t count,
                              std::int64_t pitch, float* to) {
@@ -191,7 +185,7 @@ class OutputSquares {
   std::int64_t width_, pitch_, plane_, begin_ = 0, count_ = 0, distance_ = 0;
   float bias_ = 0;
   bool joins_ = false;
-  mutable detail::Workspace<float> sums_, rows_;
+  detail::Workspace<float> sums_, rows_;
 };
 
 }  // namespace evenkeel::kernels::winograd

@@ -8,7 +8,7 @@
 
 /// Winograd's minimal filtering F(4, 3) along one axis: four neighbouring outputs of a three-tap kernel from
 /// six products instead of twelve. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
-/// with the polynomials evaluated at 0, ±sqrt(1/2), ±sqrt(2) and infinity, where rounding errors stay within
+/// with the polynomials evaluated at 0, ±sqrt(1/2), ±sqrt(2) and infinity, where rounding errors are about
 /// twice those of the plain sum.
 namespace evenkeel::kernels::winograd {
 

@@ -4,6 +4,7 @@
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/conv_winograd_rows.h>
 #include <evenkeel/core/kernels/conv_winograd_squares.h>
+#include <evenkeel/core/kernels/conv_winograd_tile.h>
 #include <evenkeel/core/kernels/transpose.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
@@ -36,7 +37,7 @@ class WeightGrad {
         gy_(gy),
         squares_(form == WinogradForm::squares),
         points_(squares_ ? winograd::kSquarePoints : kPoints),
-        shape_(winograd_correlation(g, form, false)),
+        shape_(winograd::correlation(g, form, false)),
         out_(as_volume(g.rank, g.out, 1)),
         groups_(g.groups),
         channels_(g.in_channels / g.groups),
@@ -44,7 +45,7 @@ class WeightGrad {
         height_(squares_ ? g.kernel[g.rank - 2] : 1),
         kernel_(g.kernel[g.rank - 1]),
         taps_(shape_.taps()),
-        chunk_(ceil_div(ceil_div(outs_, ceil_div(outs_, kChunk)), kLanes) * kLanes),
+        chunk_(ceil_div(even_part(outs_, kChunk), kLanes) * kLanes),
         chunks_(ceil_div(outs_, chunk_)),
         block_(std::min(channels_, kChannelBlock)),
         cuts_(sets_of_sums(groups_ * chunks_, g.batch * product(shape_.out), kWorthASet)),
@@ -131,8 +132,8 @@ class WeightGrad {
     void multiply(std::int64_t point, std::int64_t outs, std::int64_t channels, float* sum) {
       const std::int64_t vectors = ceil_div(outs, kLanes);
       const std::int64_t pitch = g_.plan_.channel_size();
-      for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
-        const auto wide = static_cast<int>(micro::panel(vectors, v));
+      for (std::int64_t v = 0; v < vectors; v += micro::weight_vectors(vectors, v)) {
+        const auto wide = static_cast<int>(micro::weight_vectors(vectors, v));
         const float* gradient = gradient_.data() + positions_ * (point * g_.chunk_ + v * kLanes);
         const std::int64_t blocks = ceil_div(channels, micro::weight_rows(wide));
         for (std::int64_t b = 0; b < blocks; ++b)
@@ -156,8 +157,8 @@ class WeightGrad {
       const std::int64_t count = product(t.count) * t.images;
       const winograd::GradientRow<kWidth> row(g_.joined_, g_.out_[2], g_.shape_.turns, t.begin[2], t.count[2],
                                               kLanes * row_pitch_);
-      for (std::int64_t v = 0; v < vectors; v += micro::panel(vectors, v)) {
-        const std::int64_t wide = micro::panel(vectors, v);
+      for (std::int64_t v = 0; v < vectors; v += micro::weight_vectors(vectors, v)) {
+        const std::int64_t wide = micro::weight_vectors(vectors, v);
         for (std::int64_t lane = 0; lane < wide; ++lane) {
           const std::int64_t first = (v + lane) * kLanes;
           const std::int64_t some = std::min<std::int64_t>(kLanes, outs - first);

@@ -87,24 +87,24 @@ PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, 
   const std::int64_t grain = ceil_div(kWorthAPiece, parts_ * block_size());
   detail::parallel_ranges(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; b += kMostTogether)
-      pack(a, b, std::min(b + kMostTogether, end), alpha);
+      pack(b, std::min(b + kMostTogether, end), alpha);
   });
 }
 
-void PackedRows::pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha) {
-  for (std::int64_t part = 0; a.stride == 1 && part < parts_; ++part) {
+void PackedRows::pack(std::int64_t first, std::int64_t last, float alpha) {
+  for (std::int64_t part = 0; rows_.stride == 1 && part < parts_; ++part) {
     StepCopies copies(last - first);
     for (std::int64_t b = first; b < last; ++b)
-      copies.add(a.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
+      copies.add(rows_.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
                  packed_block(part, b), step_pitch_, kLanes);
-    copies.run(a, first_step(part), steps(part));
+    copies.run(rows_, first_step(part), steps(part));
   }
   // A row's parts follow one another.
   for (std::int64_t b = first; b < last; ++b)
     for (std::int64_t part = 0; part < parts_; ++part) {
       float* to = packed_block(part, b);
-      if (a.stride != 1)
-        turn_lanes(a.from(blocks_.begin(b)), first_step(part), steps(part), height(b), step_pitch_, to);
+      if (rows_.stride != 1)
+        turn_lanes(rows_.from(blocks_.begin(b)), first_step(part), steps(part), height(b), step_pitch_, to);
       for (std::int64_t k = 0; alpha != 1 && k < steps(part) * step_pitch_; ++k) to[k] *= alpha;
     }
 }

@@ -82,6 +82,7 @@ class PackedRows {
              std::int64_t columns = std::numeric_limits<std::int64_t>::max());
 
   std::int64_t parts() const { return parts_; }
+  std::int64_t all_steps() const { return steps_; }
   std::int64_t first_step(std::int64_t part) const { return steps_ * part / parts_; }
   std::int64_t steps(std::int64_t part) const { return first_step(part + 1) - first_step(part); }
   std::int64_t most_steps() const { return most_steps_; }
@@ -89,7 +90,9 @@ class PackedRows {
   int height(std::int64_t block) const {
     return static_cast<int>(blocks_.begin(block + 1) - blocks_.begin(block));
   }
-  const float* block(std::int64_t part, std::int64_t block) const { return packed_block(part, block); }
+  const float* block(std::int64_t part, std::int64_t block) const {
+    return packed_.data() + (part * blocks_.count + block) * block_size();
+  }
   std::int64_t step_pitch() const { return step_pitch_; }
 
   bool in_place() const { return in_place_; }
@@ -101,10 +104,10 @@ class PackedRows {
  private:
   static constexpr std::int64_t kLanes = Simd<float>::kLanes;
   std::int64_t block_size() const { return most_steps_ * step_pitch_ + kLanes; }
-  float* packed_block(std::int64_t part, std::int64_t block) const {
+  float* packed_block(std::int64_t part, std::int64_t block) {
     return packed_.data() + (part * blocks_.count + block) * block_size();
   }
-  void pack(const Operand& a, std::int64_t first, std::int64_t last, float alpha);
+  void pack(std::int64_t first, std::int64_t last, float alpha);
 
   static bool fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns);
   void list_runs();
@@ -114,7 +117,7 @@ class PackedRows {
   micro::RowBlocks blocks_;
   std::int64_t steps_, parts_, most_steps_, step_pitch_;
   std::vector<std::vector<micro::WeightRun>> runs_;
-  mutable detail::Workspace<float> packed_;
+  detail::Workspace<float> packed_;
 };
 
 /// Products of `rows` with `count` columns. `columns` knows where they are and where results go:
@@ -183,8 +186,7 @@ void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& 
   const std::int64_t together = ceil_div(strips, num_threads() * rounds);
   const std::int64_t pieces = ceil_div(strips, together);
   const std::int64_t cuts = std::min(ceil_div(num_threads(), pieces), blocks);
-  const std::int64_t work =
-      rows.blocks().rows * rows.first_step(rows.parts()) * together * kStripWidth / cuts;
+  const std::int64_t work = rows.blocks().rows * rows.all_steps() * together * kStripWidth / cuts;
   detail::parallel_ranges(
       pieces * cuts, std::max<std::int64_t>(kWorthAPiece / std::max<std::int64_t>(work, 1), 1),
       [&](std::int64_t begin, std::int64_t end) {

@@ -1,8 +1,6 @@
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
 
-#include <algorithm>
-
 namespace evenkeel::kernels {
 
 namespace {

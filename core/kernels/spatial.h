@@ -19,6 +19,11 @@ inline std::int64_t product(const Sizes3& sizes) { return sizes[0] * sizes[1] * 
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+/// Size of the parts, as equal as can be, of a `total` cut into as few of at most `most` as there can be.
+constexpr std::int64_t even_part(std::int64_t total, std::int64_t most) {
+  return ceil_div(total, ceil_div(total, most));
+}
+
 /// Indices o in [0, count) with 0 <= o * step + offset < limit: [begin, end), step >= 1.
 struct IndexRange {
   std::int64_t begin, end;

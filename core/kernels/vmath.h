@@ -42,10 +42,6 @@ inline float polynomial(const float (&c)[kCount], float x) {
   return sum;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// x = n ln 2 + r with |r| <= ln 2 / 2, and e^r by a minimax fit: for x in [-106, 89].
 struct Exponent {
   explicit Exponent(float x) {

@@ -136,12 +136,14 @@ inline const std::vector<ConvCase>& cases() {
       {1, 3, 6, 8, 1, {5}, {3}, {3}, {1}, {0}},
       {2, 1, 33, 70, 1, {1, 1}, {1, 1}, {2, 2}, {1, 1}, {0, 0}},
       {3, 20, 3, 2, 1, {2, 1, 3}, {2, 1, 3}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}},
+      // As many taps as cells, but dilated beyond them: no product of matrices.
+      {1, 3, 6, 8, 1, {3}, {3}, {1}, {2}, {0}, {2}},
+      {2, 2, 5, 7, 1, {4, 2}, {4, 2}, {1, 1}, {1, 3}, {0, 0}, {0, 2}},
       // Weights transformed in passing: more than stay in a cache, for the cells of one tile.
       {1, 20, 592, 596, 4, {20}, {3}, {1}, {1}, {1}},
       {1, 1, 310, 320, 2, {395}, {5}, {1}, {1}, {2}},
-      // Transformed rows that are dilated, whose sequences take turns: elements of two lanes and more,
-      // vectors
-      // of neighbours, ends in the middle of a turn, paddings that are no multiples, rows of several tiles.
+      // Transformed rows that are dilated, whose sequences take turns: elements of two lanes and more, vectors of
+      // neighbours, ends in the middle of a turn, paddings that are no multiples, rows of several tiles.
       {1, 3, 16, 18, 1, {203}, {3}, {1}, {2}, {2}},
       {1, 2, 86, 87, 1, {203}, {3}, {1}, {3}, {5}},
       {1, 2, 17, 20, 1, {150}, {5}, {1}, {4}, {7}},

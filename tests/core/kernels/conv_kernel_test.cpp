@@ -4,6 +4,9 @@
 
 #include <evenkeel/core/kernels/conv_channels.h>
 #include <evenkeel/core/kernels/conv_columns.h>
+#include <evenkeel/core/kernels/conv_depthwise_lanes.h>
+#include <evenkeel/core/kernels/conv_depthwise_plane.h>
+#include <evenkeel/core/kernels/conv_depthwise_rows.h>
 #include <evenkeel/core/kernels/conv_direct.h>
 #include <evenkeel/core/kernels/conv_linear.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
@@ -111,6 +114,8 @@ bool has_neighbouring_taps(const ConvGeometry& g) {
   return g.rank > 1 && g.dilation[g.rank - 1] == 1 && g.dilation[g.rank - 2] == 1;
 }
 
+bool is_depthwise(const ConvGeometry& g) { return g.in_channels == g.groups && g.out_channels == g.groups; }
+
 bool has_one_cell(const ConvGeometry& g) {
   for (int axis = 0; axis < g.rank; ++axis)
     if (g.kernel[axis] != 1 || g.padding[axis] != 0 || (g.out[axis] - 1) * g.stride[axis] >= g.in[axis])
@@ -162,6 +167,22 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
           {"pointwise", [&](float* gx) { kernels::conv_pointwise_input_grad(g, gy, w, gx, 1.0f); }});
       to_gw.push_back(
           {"pointwise", [&](float* gw) { kernels::conv_pointwise_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (is_depthwise(g) && g.stride[g.rank - 1] <= 2) {
+      to_y.push_back({"rows", [&](float* y) { kernels::depthwise_rows_forward(g, x, w, bias, y); }});
+      to_gx.push_back({"rows", [&](float* gx) { kernels::depthwise_rows_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back({"rows", [&](float* gw) { kernels::depthwise_rows_weight_grad(g, x, gy, gw, 1.0f); }});
+      to_y.push_back({"lanes", [&](float* y) { kernels::depthwise_lanes_forward(g, x, w, bias, y); }});
+      to_gx.push_back({"lanes", [&](float* gx) { kernels::depthwise_lanes_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back(
+          {"lanes", [&](float* gw) { kernels::depthwise_lanes_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (is_depthwise(g) && unit) {
+      to_y.push_back({"planes", [&](float* y) { kernels::depthwise_planes_forward(g, x, w, bias, y); }});
+      to_gx.push_back(
+          {"planes", [&](float* gx) { kernels::depthwise_planes_input_grad(g, gy, w, gx, 1.0f); }});
+      to_gw.push_back(
+          {"planes", [&](float* gw) { kernels::depthwise_planes_weight_grad(g, x, gy, gw, 1.0f); }});
     }
     if (kernels::conv_is_linear(g)) {
       to_y.push_back({"linear", [&](float* y) { kernels::conv_linear_forward(g, x, w, bias, y); }});
@@ -297,15 +318,21 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(padding_alone_gives_the_bias_and_zero_gradients, T
   }
 }
 
-BOOST_AUTO_TEST_CASE(an_empty_batch_gives_nothing_and_a_zero_weight_gradient) {
-  ConvGeometry g = ConvCase{1, 2, 3, 4, 1, {10}, {3}, {1}, {1}, {1}}.geometry();
-  g.batch = 0;
-  const auto w = noise<float>(w_count(g), 1);
-  std::vector<float> nothing(1), gw = garbage<float>(w_count(g));
-  kernels::conv_forward<float>(g, nothing.data(), w.data(), nullptr, nothing.data());
-  kernels::conv_input_grad<float>(g, nothing.data(), w.data(), nothing.data(), 0);
-  kernels::conv_weight_grad<float>(g, nothing.data(), nothing.data(), gw.data(), 0);
-  check_close(gw, std::vector<float>(gw.size()));
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_empty_batch_gives_nothing_and_no_weight_gradient, T, FloatTypes) {
+  for (const ConvCase& c : cases()) {
+    ConvGeometry g = c.geometry();
+    g.batch = 0;
+    BOOST_TEST_CONTEXT(describe(g)) {
+      const auto w = noise<T>(w_count(g), 1);
+      std::vector<T> nothing(1), gw = garbage<T>(w_count(g)), kept = w;
+      kernels::conv_forward<T>(g, nothing.data(), w.data(), nullptr, nothing.data());
+      kernels::conv_input_grad<T>(g, nothing.data(), w.data(), nothing.data(), 0);
+      kernels::conv_weight_grad<T>(g, nothing.data(), nothing.data(), gw.data(), 0);
+      kernels::conv_weight_grad<T>(g, nothing.data(), nothing.data(), kept.data(), 1);
+      BOOST_CHECK(gw == std::vector<T>(gw.size()));
+      BOOST_CHECK(kept == w);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {

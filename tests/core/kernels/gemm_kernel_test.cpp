@@ -52,17 +52,19 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_with_every_transposition, T, FloatTypes) 
   for (const Sides s : kSides)
     for (const bool ta : {false, true})
       for (const bool tb : {false, true})
-        for (const T beta : {T(0), T(1), T(0.5)}) {
-          const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
-          const auto before = beta == 0 ? garbage<T>(s.m * s.n) : noise<T>(s.m * s.n, 3);
-          const auto expected = reference(ta, tb, s, 0.75, a.data(), b.data(), double(beta), before);
-          for (auto* product : {&kernels::gemm<T>, &kernels::gemm_parallel<T>}) {
-            auto c = before;
-            product(ta, tb, s.m, s.n, s.k, T(0.75), a.data(), ta ? s.m : s.k, b.data(), tb ? s.k : s.n, beta,
-                    c.data(), s.n);
-            check_close(c, expected);
+        for (const T alpha : {T(1), T(0.75)})
+          for (const T beta : {T(0), T(1), T(0.5)}) {
+            const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
+            const auto before = beta == 0 ? garbage<T>(s.m * s.n) : noise<T>(s.m * s.n, 3);
+            const auto expected =
+                reference(ta, tb, s, double(alpha), a.data(), b.data(), double(beta), before);
+            for (auto* product : {&kernels::gemm<T>, &kernels::gemm_parallel<T>}) {
+              auto c = before;
+              product(ta, tb, s.m, s.n, s.k, alpha, a.data(), ta ? s.m : s.k, b.data(), tb ? s.k : s.n, beta,
+                      c.data(), s.n);
+              check_close(c, expected);
+            }
           }
-        }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, FloatTypes) {

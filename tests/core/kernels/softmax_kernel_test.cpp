@@ -11,7 +11,8 @@ struct Axes {
   std::int64_t outer, n, inner;
   std::int64_t count() const { return outer * n * inner; }
 };
-const Axes kCases[] = {{1, 1, 1}, {3, 10, 1}, {2, 5, 7}, {1, 4, 300}, {200, 3, 130}, {0, 3, 4}, {2, 1000, 1}};
+const Axes kCases[] = {{1, 1, 1}, {3, 10, 1},   {2, 5, 7},   {1, 4, 300},  {200, 3, 130},
+                       {0, 3, 4}, {2, 1000, 1}, {70, 10, 1}, {70, 100, 1}, {0, 10, 1}};
 
 /// Calls f(offsets of the n elements) for every line along the middle axis.
 template <class F>
@@ -45,25 +46,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients_along_the_middle_axis, T, Flo
     auto got = garbage<T>(a.count()), got_gx = garbage<T>(a.count());
     kernels::softmax_forward<T>(a.outer, a.n, a.inner, x.data(), got.data());
     check_close(got, y);
-    kernels::softmax_backward<T>(a.outer, a.n, a.inner, got.data(), gy.data(), got_gx.data(), 0);
-    check_close(got_gx, gx);
+    const auto check_gradient = [&](auto* backward, const std::vector<double>& expected, double tolerance) {
+      for (const T beta : {T(0), T(1)}) {
+        auto sum = expected;
+        for (std::size_t i = 0; i < x.size(); ++i) sum[i] += double(beta) * double(x[i]);
+        got_gx = beta == 0 ? garbage<T>(a.count()) : x;
+        backward(a.outer, a.n, a.inner, got.data(), gy.data(), got_gx.data(), beta);
+        check_close(got_gx, sum, tolerance);
+      }
+    };
+    check_gradient(&kernels::softmax_backward<T>, gx, 4 * kTolerance<T>);
     kernels::log_softmax_forward<T>(a.outer, a.n, a.inner, x.data(), got.data());
     check_close(got, log_y);
-    got_gx = x;
-    for (std::size_t i = 0; i < x.size(); ++i) log_gx[i] += double(x[i]);
-    kernels::log_softmax_backward<T>(a.outer, a.n, a.inner, got.data(), gy.data(), got_gx.data(), 1);
-    check_close(got_gx, log_gx, 4 * kTolerance<T>);
+    check_gradient(&kernels::log_softmax_backward<T>, log_gx, 4 * kTolerance<T>);
   }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
   for (const Axes a : kCases) {
-    const auto x = noise<T>(a.count(), 1);
+    const auto x = noise<T>(a.count(), 1), gy = noise<T>(a.count(), 2);
     check_same_bits_at_any_thread_count([&] {
-      auto y = garbage<T>(a.count()), z = y;
+      auto y = garbage<T>(a.count()), z = y, gx = y, gz = y;
       kernels::softmax_forward<T>(a.outer, a.n, a.inner, x.data(), y.data());
+      kernels::softmax_backward<T>(a.outer, a.n, a.inner, y.data(), gy.data(), gx.data(), 0);
       kernels::log_softmax_forward<T>(a.outer, a.n, a.inner, x.data(), z.data());
-      return joined({y, z});
+      kernels::log_softmax_backward<T>(a.outer, a.n, a.inner, z.data(), gy.data(), gz.data(), 0);
+      return joined({y, z, gx, gz});
     });
   }
 }

@@ -1,4 +1,4 @@
-#include "kernel_support.h"
+#include "kernels/kernel_support.h"
 
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/parallel.h>
@@ -43,7 +43,7 @@ cpu_set_t own_cpus() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(parallel_kernel_test)
+BOOST_AUTO_TEST_SUITE(parallel_test)
 
 BOOST_AUTO_TEST_CASE(every_piece_runs_once) {
   at_thread_counts([] {
