@@ -39,12 +39,16 @@ std::string describe(const ConvGeometry& g) {
 // Tolerances of single paths, in kTolerance<float>: transformed sums cancel a little, those of squares more.
 constexpr double kOfPath = 2, kOfSquares = 3;
 
-/// Of the path that conv_forward() and conv_input_grad() take.
+/// Of the path that conv_forward() and conv_input_grad() take. Rounding grows with the root of the summands.
 template <class T>
 double tolerance_of(const ConvGeometry& g) {
+  constexpr double kFewSummands = 576;
+  const std::int64_t summands = std::max(g.in_channels, g.out_channels) / g.groups *
+                                kernels::product(kernels::as_volume(g.rank, g.kernel, 1));
   const bool squares = std::is_same_v<T, float> && kernels::conv_winograd_pays(g) &&
                        kernels::winograd_form(g) == kernels::WinogradForm::squares;
-  return (squares ? kOfSquares : 1) * kTolerance<T>;
+  return (squares ? kOfSquares : std::max(1.0, std::sqrt(static_cast<double>(summands) / kFewSummands))) *
+         kTolerance<T>;
 }
 
 template <class T>
