@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -43,6 +43,8 @@ struct Simd {
   struct Mask {
 #if defined(__AVX512F__)
     std::uint32_t bits;
+#elif defined(__AVX2__)
+    __m256i bits;
 #else
     int begin, end;
 #endif
@@ -54,6 +56,8 @@ struct Simd {
     const int end = static_cast<int>(std::clamp<std::int64_t>(high - at, begin, kLanes));
 #if defined(__AVX512F__)
     return {((1u << end) - 1u) & ~((1u << begin) - 1u)};
+#elif defined(__AVX2__)
+    return {first_lanes(end) ^ first_lanes(begin)};
 #else
     return {begin, end};
 #endif
@@ -66,6 +70,11 @@ struct Simd {
       return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask.bits), from);
     else
       return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask.bits), from);
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4)
+      return _mm256_maskload_ps(from, mask.bits);
+    else
+      return _mm256_maskload_pd(from, mask.bits);
 #else
     if (mask.begin == 0 && mask.end == kLanes) return load(from);
     T lanes[kLanes] = {};
@@ -119,12 +128,30 @@ struct Simd {
       _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), reinterpret_cast<__m512>(value));
     else
       _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), reinterpret_cast<__m512d>(value));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4)
+      _mm256_maskstore_ps(reinterpret_cast<float*>(to), first_lanes(count), reinterpret_cast<__m256>(value));
+    else
+      _mm256_maskstore_pd(reinterpret_cast<double*>(to), first_lanes(count),
+                          reinterpret_cast<__m256d>(value));
 #else
     T lanes[kLanes];
     store(lanes, value);
     for (int i = 0; i < count; ++i) to[i] = lanes[i];
 #endif
   }
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+ private:
+  /// Ones in the first `count` lanes.
+  static __m256i first_lanes(std::int64_t count) {
+    if constexpr (sizeof(T) == 4)
+      return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    else
+      return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+#endif
 };
 
 /// Lanes of the lower (kHalf 0) or upper (1) halves of a and b in turn: a0 b0 a1 b1 …
@@ -216,6 +243,19 @@ Vector permuted(Vector value, Lanes lanes) {
   return result;
 #else
   return __builtin_shuffle(value, lanes);
+#endif
+}
+
+/// Lane i is lane lanes[i] of `low` followed by `high`.
+template <class Vector, class Lanes>
+Vector permuted(Vector low, Vector high, Lanes lanes) {
+#if defined(__clang__)
+  constexpr auto kLanes = static_cast<int>(sizeof(Lanes) / sizeof(lanes[0]));
+  Vector result{};
+  for (int i = 0; i < kLanes; ++i) result[i] = lanes[i] < kLanes ? low[lanes[i]] : high[lanes[i] - kLanes];
+  return result;
+#else
+  return __builtin_shuffle(low, high, lanes);
 #endif
 }
 
