@@ -142,7 +142,8 @@ inline const std::vector<ConvCase>& cases() {
       // Weights transformed in passing: more than stay in a cache, for the cells of one tile.
       {1, 20, 592, 596, 4, {20}, {3}, {1}, {1}, {1}},
       {1, 1, 310, 320, 2, {395}, {5}, {1}, {1}, {2}},
-      // Transformed rows that are dilated, whose sequences take turns: elements of two lanes and more, vectors of
+      // Transformed rows that are dilated, whose sequences take turns: elements of two lanes and more,
+      // vectors of
       // neighbours, ends in the middle of a turn, paddings that are no multiples, rows of several tiles.
       {1, 3, 16, 18, 1, {203}, {3}, {1}, {2}, {2}},
       {1, 2, 86, 87, 1, {203}, {3}, {1}, {3}, {5}},
