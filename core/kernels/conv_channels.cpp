@@ -154,13 +154,17 @@ class Runner {
     /// Blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
       const Tile t = r_.plan_.tile(tile);
-      list_pieces(t);
-      list_spans(t);
+      if (tile != listed_tile_) {
+        list_pieces(t);
+        list_spans(t);
+      }
+      listed_tile_ = tile;
       const std::int64_t source_plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        r_.plan_.fill(t, p_.source + (group * p_.channels + c) * source_plane,
-                      p_.groups * p_.channels * source_plane, channels, cells_.data());
+        if (held_.change(tile, group, c))
+          r_.plan_.fill(t, p_.source + (group * p_.channels + c) * source_plane,
+                        p_.groups * p_.channels * source_plane, channels, cells_.data());
         for (std::int64_t phase = 0; phase < r_.phases_; ++phase)
           multiply(phase, group, c, channels, first, last);
       }
@@ -269,7 +273,8 @@ class Runner {
     std::vector<Piece> pieces_;
     std::vector<Span> spans_;
     std::vector<std::pair<std::int64_t, std::int64_t>> spans_of_row_;  ///< [phase][row of outputs]
-    std::int64_t rows_ = 0;
+    std::int64_t rows_ = 0, listed_tile_ = -1;
+    HeldCells held_;
   };
 
   const ConvPass<float>& p_;

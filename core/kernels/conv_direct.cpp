@@ -121,8 +121,9 @@ class Runner {
       const std::int64_t source_plane = product(p_.shape.source);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
-        plan.fill(t, p_.source + (group * p_.channels + c) * source_plane,
-                  p_.groups * p_.channels * source_plane, channels, cells_.data());
+        if (held_.change(tile, group, c))
+          plan.fill(t, p_.source + (group * p_.channels + c) * source_plane,
+                    p_.groups * p_.channels * source_plane, channels, cells_.data());
         for (std::int64_t phase = 0; phase < r_.phases_; ++phase) {
           if (r_.scratch_)
             multiply(phase, group, c, channels, first, last, results_.data() + phase * p_.rows * result_ld_,
@@ -204,6 +205,7 @@ class Runner {
     micro::Panel<T> panel_;
     std::vector<micro::Lanes> lanes_;
     std::int64_t listed_tile_ = -1;
+    HeldCells held_;
   };
 
   const ConvPass<T>& p_;

@@ -92,6 +92,24 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_t
   return std::clamp<std::int64_t>(ceil_div(a_thread * num_threads(), pieces), 1, blocks);
 }
 
+std::int64_t CutQueue::take(std::int64_t& piece) {
+  if (piece < 0) piece = next_piece();
+  for (; piece >= 0; piece = next_piece()) {
+    const std::int64_t cut = taken_[static_cast<std::size_t>(piece)].fetch_add(1, std::memory_order_relaxed);
+    if (cut < cuts_) return cut;
+  }
+  return -1;
+}
+
+std::int64_t CutQueue::next_piece() {
+  const auto pieces = static_cast<std::int64_t>(taken_.size());
+  if (const std::int64_t fresh = begun_.fetch_add(1, std::memory_order_relaxed); fresh < pieces) return fresh;
+  const auto least = std::min_element(taken_.begin(), taken_.end(), [](const auto& a, const auto& b) {
+    return a.load(std::memory_order_relaxed) < b.load(std::memory_order_relaxed);
+  });
+  return least->load(std::memory_order_relaxed) < cuts_ ? least - taken_.begin() : -1;
+}
+
 std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set) {
   constexpr std::int64_t kMostPieces = 16, kFewPieces = 4, kCheaper = 4;
   const std::int64_t few = std::min(kFewPieces / pieces, kCheaper * positions / worth_a_set);

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -63,6 +65,37 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_t
 /// Multiply-adds worth handing to another thread.
 inline constexpr std::int64_t kProductsAPiece = 1 << 19;
 
+/// Which cells a thread's scratch memory has.
+class HeldCells {
+ public:
+  /// Whether they are others than those of a tile of a group from a channel on, which it has from now on.
+  bool change(std::int64_t tile, std::int64_t group, std::int64_t channel) {
+    const std::array<std::int64_t, 3> wanted{tile, group, channel};
+    return std::exchange(held_, wanted) != wanted;
+  }
+
+ private:
+  std::array<std::int64_t, 3> held_{-1, -1, -1};
+};
+
+/// Hands out the cuts of some pieces. Each taker gets those of its piece in order, then those of a piece that
+/// nobody began, at last some of the piece that has most left: what it holds of a piece serves many cuts.
+class CutQueue {
+ public:
+  CutQueue(std::int64_t pieces, std::int64_t cuts) : cuts_(cuts), taken_(static_cast<std::size_t>(pieces)) {}
+
+  /// The next cut of `piece`, which changes to another (at first from none, -1) where it has no more; -1
+  /// where none is left at all.
+  std::int64_t take(std::int64_t& piece);
+
+ private:
+  std::int64_t next_piece();
+
+  std::int64_t cuts_;
+  std::atomic<std::int64_t> begun_ = 0;
+  std::vector<std::atomic<std::int64_t>> taken_;  ///< of each piece; more than there are where all are
+};
+
 /// Shares a pass out over the threads: tiles x groups x cuts of the `blocks` row blocks. `products`:
 /// multiply-adds that all row blocks of one tile of one group are worth. least_cuts: cuts that are made in
 /// any case, and then no more than keep all threads busy. A thread's make_worker() does work(tile, group,
@@ -77,12 +110,20 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
                                 : row_cuts(pieces, blocks, a_thread);
   const std::int64_t grain =
       std::max<std::int64_t>(kProductsAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
-  detail::parallel_ranges(pieces * cuts, grain, [&](std::int64_t begin, std::int64_t end) {
+  if (cuts == 1) {
+    detail::parallel_ranges(pieces, grain, [&](std::int64_t begin, std::int64_t end) {
+      auto worker = make_worker();
+      for (std::int64_t i = begin; i < end; ++i) worker.work(i / groups, i % groups, 0, blocks);
+    });
+    return;
+  }
+  CutQueue queue(pieces, cuts);
+  const std::int64_t takers = std::clamp<std::int64_t>(pieces * cuts / grain, 1, num_threads());
+  detail::parallel_ranges(takers, 1, [&](std::int64_t, std::int64_t) {
     auto worker = make_worker();
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t cut = i % cuts;
-      worker.work(i / cuts / groups, i / cuts % groups, blocks * cut / cuts, blocks * (cut + 1) / cuts);
-    }
+    std::int64_t piece = -1;
+    for (std::int64_t cut = queue.take(piece); cut >= 0; cut = queue.take(piece))
+      worker.work(piece / groups, piece % groups, blocks * cut / cuts, blocks * (cut + 1) / cuts);
   });
 }
 

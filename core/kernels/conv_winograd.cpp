@@ -84,7 +84,9 @@ class Runner {
     const std::int64_t positions = p_.images * product(p_.shape.out);
     const std::int64_t least =
         least_tiles(p_.rows * p_.channels * taps_ * points_, positions * p_.channels * points_);
-    return p_.squares ? std::clamp<std::int64_t>(positions / (2 * kLanes), 1, least) : least;
+    return p_.squares ? std::clamp<std::int64_t>(positions / (2 * kLanes), 1,
+                                                 std::max<std::int64_t>(least, num_threads()))
+                      : least;
   }
 
   std::int64_t positions() const {
@@ -204,13 +206,11 @@ class Runner {
    private:
     /// The tile's cells, unless they are there from the last cut.
     void fill(std::int64_t tile, const Tile& t, std::int64_t group, std::int64_t c, std::int64_t channels) {
-      const std::array<std::int64_t, 3> wanted{tile, group, c};
-      if (filled_ == wanted) return;
+      if (!held_.change(tile, group, c)) return;
       const std::int64_t plane = product(p_.shape.source);
       winograd::fill_tile(r_.plan_, p_.shape, r_.joined_, t, p_.source + (group * p_.channels + c) * plane,
                           p_.groups * p_.channels * plane, channels, r_.point_cells_,
                           square_rows_ ? &*square_rows_ : nullptr, cells_.data());
-      filled_ = wanted;
     }
 
     /// Transforms the weights of a block of rows just before they are read.
@@ -317,7 +317,7 @@ class Runner {
     std::int64_t sums_ld_;
     detail::Workspace<float> cells_, sums_, weights_;
     micro::RowLanes<float> row_lanes_;
-    std::array<std::int64_t, 3> filled_{-1, -1, -1};  ///< tile, group, first channel
+    HeldCells held_;
     std::optional<winograd::SquareRows> square_rows_;
     std::optional<winograd::OutputSquares> squares_;
   };
