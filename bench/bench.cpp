@@ -54,9 +54,10 @@ std::unique_ptr<bench::Child> start_torch(const Options& options) {
       std::vector<std::string>{options.python, EVENKEEL_BENCH_FOLDER "/torch_side.py"});
 }
 
-/// The two sides take turns, so that whatever slows the machine down slows both.
+/// The two sides, and what the machine does at best, take turns, so that whatever slows it down slows all.
 bench::Row time_pass(const bench::Case& item, const std::string& pass, int threads, double seconds,
                      bench::Child* torch) {
+  const bench::Work work = bench::work(item, pass);
   const std::vector<int> cpus = bench::keep_to_cpus(threads);
   set_num_threads(threads);
   release_cached();
@@ -66,9 +67,10 @@ bench::Row time_pass(const bench::Case& item, const std::string& pass, int threa
                      {"threads", threads},
                      {"cpus", cpus},
                      {"seconds", seconds / kRounds}};
-  std::vector<double> ours, theirs;
+  std::vector<double> ours, best, theirs;
   for (int round = 0; round < kRounds; ++round) {
     bench::sample(run, seconds / kRounds, ours);
+    best.push_back(bench::best_rate(work.computes()));
     if (torch == nullptr) continue;
     const json answer = torch->ask(request);
     for (const double ms : answer["ms"]) theirs.push_back(ms);
@@ -78,26 +80,25 @@ bench::Row time_pass(const bench::Case& item, const std::string& pass, int threa
           .pass = pass,
           .threads = threads,
           .ms = bench::median(ours),
-          .torch_ms = theirs.empty() ? 0 : bench::median(theirs)};
+          .torch_ms = theirs.empty() ? 0 : bench::median(theirs),
+          .work = work,
+          .best_rate = bench::median(best)};
 }
 
 void time_cases(const Options& options, const std::vector<bench::Case>& cases, bench::Results& results) {
-  results.machine = bench::measure_machine(options.threads);
+  results.machine = bench::this_machine();
+  results.machine.measure(options.threads);
   const std::unique_ptr<bench::Child> torch = start_torch(options);
   if (torch) results.torch = torch->ask({{"version", true}});
   report::Progress progress = make_progress("timing", cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
     progress.update(static_cast<std::int64_t>(i), cases[i].name);
-    for (const std::string& pass : bench::passes(cases[i])) {
-      const bench::Work work = bench::work(cases[i], pass);
-      for (const int threads : options.threads) {
+    for (const std::string& pass : bench::passes(cases[i]))
+      for (const int threads : options.threads)
         results.rows.push_back(time_pass(cases[i], pass, threads, options.seconds, torch.get()));
-        results.rows.back().work = work;
-      }
-    }
   }
   bench::keep_to_cpus(0);
-  results.machine.take_better(bench::measure_machine(options.threads));
+  results.machine.measure(options.threads);
 }
 
 /// Every case in a process of its own.

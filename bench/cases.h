@@ -30,6 +30,8 @@ Run make_run(const Case& item, const std::string& pass);
 struct Work {
   double flops = 0;  ///< of convolutions and matrix products
   double bytes = 0;
+
+  bool computes() const { return flops > 0; }
 };
 Work work(const Case& item, const std::string& pass);
 

@@ -31,18 +31,24 @@ double best_seconds(int rounds, F&& run) {
   return best;
 }
 
-double sgemm_gflops() {
+double sgemm_gflops(int rounds) {
   constexpr std::int64_t n = 768;
-  std::vector<float> a(n * n, 1.0f), b(n * n, 1.0f), c(n * n);
-  const double seconds = best_seconds(
-      20, [&] { kernels::gemm<float>(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n); });
-  return 2e-9 * n * n * n / seconds;
+  const std::int64_t threads = num_threads();
+  static std::vector<float> a(n * n, 1.0f), b(n * n, 1.0f), c;
+  c.resize(std::max(c.size(), static_cast<std::size_t>(threads * n * n)));
+  const double seconds = best_seconds(rounds, [&] {
+    detail::parallel_for(threads, [&](std::int64_t i) {
+      kernels::gemm<float>(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data() + i * n * n, n);
+    });
+  });
+  return 2e-9 * n * n * n * static_cast<double>(threads) / seconds;
 }
 
-double gigabytes_a_second() {
+double gigabytes_a_second(int rounds) {
   constexpr std::int64_t n = 1 << 25, kPiece = 1 << 18;
-  std::vector<float> x(n, 1.0f), y(n, 1.0f);
-  const double seconds = best_seconds(8, [&] {
+  static const std::vector<float> x(n, 1.0f);
+  static std::vector<float> y(n, 1.0f);
+  const double seconds = best_seconds(rounds, [&] {
     detail::parallel_ranges(n, kPiece, [&](std::int64_t begin, std::int64_t end) {
       float* to = y.data();
       const float* from = x.data();
@@ -77,21 +83,21 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void Machine::take_better(const Machine& other) {
-  for (auto& [threads, value] : gflops) value = std::max(value, other.gflops.at(threads));
-  for (auto& [threads, value] : gigabytes) value = std::max(value, other.gigabytes.at(threads));
+double best_rate(bool computes) {
+  constexpr int kRuns = 2;
+  return computes ? sgemm_gflops(kRuns) : gigabytes_a_second(kRuns);
 }
 
-Machine measure_machine(const std::vector<int>& thread_counts) {
-  Machine machine{.processor = processor_name(),
-                  .cores = static_cast<int>(std::thread::hardware_concurrency())};
-  const double one = sgemm_gflops();
+Machine this_machine() {
+  return {.processor = processor_name(), .cores = static_cast<int>(std::thread::hardware_concurrency())};
+}
+
+void Machine::measure(const std::vector<int>& thread_counts) {
   for (const int threads : thread_counts) {
     set_num_threads(threads);
-    machine.gflops[threads] = one * threads;
-    machine.gigabytes[threads] = gigabytes_a_second();
+    gflops[threads] = std::max(gflops[threads], sgemm_gflops(20));
+    gigabytes[threads] = std::max(gigabytes[threads], gigabytes_a_second(8));
   }
-  return machine;
 }
 
 std::vector<int> keep_to_cpus(int threads) {

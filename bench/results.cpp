@@ -48,12 +48,11 @@ auto distinct(const std::vector<Row>& rows, F&& key) {
 }
 
 /// "134.2 GFLOP/s" or "21.3 GB/s", and the share of what the machine can do.
-std::pair<std::string, std::string> rate(const Machine& machine, const Row& row) {
-  const bool computes = row.work.flops > 0;
+std::pair<std::string, std::string> rate(const Row& row) {
+  const bool computes = row.work.computes();
   const double giga = (computes ? row.work.flops : row.work.bytes) / row.ms / 1e6;
-  const double best = (computes ? machine.gflops : machine.gigabytes).at(row.threads);
   return {fmt::format("{:.1f} {}", giga, computes ? "GFLOP/s" : "GB/s   "),
-          fmt::format("{:.0f} %", 100 * giga / best)};
+          fmt::format("{:.0f} %", 100 * giga / row.best_rate)};
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ std::string own_table(const Results& results) {
     group = &row->group;
     std::vector<std::string> cells{row->name, row->pass};
     for (std::size_t k = 0; k < counts.size(); ++k) {
-      const auto [speed, share] = rate(results.machine, row[k]);
+      const auto [speed, share] = rate(row[k]);
       cells.insert(cells.end(), {fmt::format("{:.4f} ms", row[k].ms), speed, share});
     }
     if (counts.size() > 1) cells.push_back(fmt::format("{:.2f}x", row[0].ms / row[counts.size() - 1].ms));
@@ -105,7 +104,7 @@ std::string comparison_table(const Results& results, std::size_t most) {
                        {"of best", Align::right}});
   rows.resize(std::min(rows.size(), most));
   for (const Row& row : rows) {
-    const auto [speed, share] = rate(results.machine, row);
+    const auto [speed, share] = rate(row);
     table.add_row({fmt::format("{:.2f}x", row.ratio()), row.group + ": " + row.name, row.pass,
                    std::to_string(row.threads), fmt::format("{:.4f} ms", row.ms),
                    fmt::format("{:.4f} ms", row.torch_ms), speed, share});

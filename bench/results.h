@@ -16,6 +16,7 @@ struct Row {
   double ms = 0;
   double torch_ms = 0;  ///< 0 if PyTorch was not asked
   Work work = {};
+  double best_rate = 0;  ///< GFLOP/s, or GB/s where the pass computes nothing, of the machine at that time
 
   double ratio() const { return torch_ms / ms; }  ///< how many times faster than PyTorch
 };

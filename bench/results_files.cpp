@@ -34,7 +34,8 @@ std::string json_text(const Results& results) {
                     {"torch_ms", row.torch_ms},
                     {"ratio", row.ratio()},
                     {"flops", row.work.flops},
-                    {"bytes", row.work.bytes}});
+                    {"bytes", row.work.bytes},
+                    {"best_rate", row.best_rate}});
   for (const MemoryRow& row : results.memory)
     memory.push_back({{"name", row.name}, {"evenkeel_bytes", row.bytes}, {"torch_bytes", row.torch_bytes}});
   ordered_json gflops, gigabytes;
