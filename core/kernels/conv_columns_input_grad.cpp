@@ -32,25 +32,14 @@ void add_to_cells(const CellOffsets& offsets, std::int64_t outputs, std::int64_t
 }  // namespace
 
 bool conv_columns_input_grad_pays(const ConvGeometry& g) {
-  // What adding a product to its cell costs, in products; and how much longer a turned convolution's products
-  // take, for the root of the channels that this path's are added to.
-  constexpr double kAddCost = 64, kGain = 3.5, kExact = 2;
+  if (!kWidePaths) return false;
+  // What adding a product to its cell costs, in products; the rest is fitted.
+  constexpr double kAddCost = 64, kGain = 3, kExact = 2;
   const Sizes3 in = as_volume(g.rank, g.in, 1), stride = as_volume(g.rank, g.stride, 1);
   const std::int64_t ins = g.in_channels / g.groups, outs = g.out_channels / g.groups;
   const std::int64_t outputs = product(as_volume(g.rank, g.out, 1));
-  if (!kWidePaths) return false;
-  const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1)), cells = g.batch * product(in);
-  const std::int64_t weights = ins * outs * taps;
-  // Few outputs, cells that few of them read.
-  constexpr std::int64_t kFewOutputs = 64, kFewUses = 4, kSomeWeights = 40;  // an output
-  if (g.batch * outputs <= kFewOutputs && taps <= kFewUses * product(stride) &&
-      weights >= kSomeWeights * g.batch * outputs && outputs * taps * ins <= kMostSums)
-    return true;
-  // Columns leave many weights of few cells where they lie, which are turned here.
-  constexpr std::int64_t kManyWeights = 10000;  // a cell
-  if (product(stride) == 1 && cells <= kFewColumns && taps >= kLeastRun && weights >= kManyWeights * cells)
-    return false;
-  if (outputs * taps * ins > kMostSums) return false;
+  const std::int64_t sums = outputs * product(as_volume(g.rank, g.kernel, 1)) * ins;  // of an image
+  if (sums > kMostSums) return false;
   const auto whole = [](std::int64_t count) { return ceil_div(count, S::kLanes) * S::kLanes; };
   // A turned convolution sums over as many cells of each phase, with whole vectors of a row, or at unit
   // strides by columns and vectors of channels, which leave out what is behind a row.
@@ -58,9 +47,10 @@ bool conv_columns_input_grad_pays(const ConvGeometry& g) {
   for (int axis = 0; axis < 2; ++axis) turned *= static_cast<double>(ceil_div(in[axis], stride[axis]));
   if (product(stride) == 1) turned = std::min(turned, kExact * static_cast<double>(product(in)));
   const double filled = static_cast<double>(ins) / static_cast<double>(whole(ins));
-  return kGain * filled * turned >=
-         static_cast<double>(outputs) *
-             std::sqrt((1 + kAddCost / static_cast<double>(outs)) * static_cast<double>(ins));
+  const double sums_a_phase = static_cast<double>(g.batch * sums) / static_cast<double>(product(stride));
+  return static_cast<double>(outputs) * std::sqrt(1 + kAddCost / static_cast<double>(outs)) *
+             std::pow(sums_a_phase, 1.0 / 7) <
+         kGain * turned * std::pow(filled, 0.25);
 }
 
 void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx, float beta) {
