@@ -1,4 +1,3 @@
-#include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/softmax.h>
 #include <evenkeel/core/kernels/transpose.h>
@@ -31,13 +30,18 @@ void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
   });
 }
 
-/// Calls f(first element) for each of `rows` rows of n neighbouring elements.
+constexpr std::int64_t kRows = 16;  ///< worked on together
+
+/// Calls f(first element, number of rows <= kRows) for `rows` rows of n neighbouring elements, as many at a
+/// time as stay in the L1 cache.
 template <class F>
-void each_row(std::int64_t rows, std::int64_t n, F&& f) {
-  detail::parallel_ranges(rows, std::max<std::int64_t>(1, kPiece / n),
-                          [&](std::int64_t begin, std::int64_t end) {
-                            for (std::int64_t row = begin; row < end; ++row) f(row * n);
-                          });
+void each_rows(std::int64_t rows, std::int64_t n, F&& f) {
+  const std::int64_t some = std::clamp<std::int64_t>(kPiece / n, 1, kRows);
+  const std::int64_t grain = std::max<std::int64_t>(1, kPiece / (some * n));
+  detail::parallel_ranges(ceil_div(rows, some), grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin * some; i < std::min(end * some, rows); i += some)
+      f(i * n, std::min(some, rows - i));
+  });
 }
 
 /// Rows of n neighbouring elements turned into columns, a few at a time: calls f(columns, kSources arrays of
@@ -82,19 +86,36 @@ void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, k
 /// Rows up to this length are turned into columns: along them reductions would cost more than elements.
 constexpr std::int64_t kShortRow = 200;
 
+template <int kWidth, class T, class Fold>
+T fold_lanes(T* lanes, Fold&& fold) {
+  for (int lane = 0; lane < kWidth; ++lane) lanes[lane] = fold(lanes[lane], lanes[lane + kWidth]);
+  if constexpr (kWidth > 1) return fold_lanes<kWidth / 2>(lanes, fold);
+  return lanes[0];
+}
+
+/// f(i) of all i in [0, n), folded onto `start` in kLanes interleaved parts.
+template <class T, class F, class Fold>
+T fold_row(std::int64_t n, T start, F&& f, Fold&& fold) {
+  constexpr int kLanes = 32;
+  T lanes[kLanes];
+  std::fill_n(lanes, kLanes, start);
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC ivdep
+    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] = fold(lanes[lane], f(i + lane));
+  for (int lane = 0; i + lane < n; ++lane) lanes[lane] = fold(lanes[lane], f(i + lane));
+  return fold_lanes<kLanes / 2>(lanes, fold);
+}
+
 template <class T>
 T largest_of_row(const T* x, std::int64_t n) {
-  T top[kMomentLanes];
-  std::copy_n(x, kMomentLanes, top);
-  std::int64_t i = kMomentLanes;
-  for (; i + kMomentLanes <= n; i += kMomentLanes)
-    for (std::int64_t lane = 0; lane < kMomentLanes; ++lane)
-      top[lane] = x[i + lane] > top[lane] ? x[i + lane] : top[lane];
-  for (; i < n; ++i) top[0] = x[i] > top[0] ? x[i] : top[0];
-  for (std::int64_t width = kMomentLanes / 2; width > 0; width /= 2)
-    for (std::int64_t lane = 0; lane < width; ++lane)
-      top[lane] = top[lane + width] > top[lane] ? top[lane + width] : top[lane];
-  return top[0];
+  return fold_row(
+      n, x[0], [=](std::int64_t i) { return x[i]; }, [](T a, T b) { return b > a ? b : a; });
+}
+
+template <class T, class F>
+T sum_of_row(std::int64_t n, F&& f) {
+  return fold_row(n, T(0), f, [](T a, T b) { return a + b; });
 }
 
 // Columns side by side, `inner` apart from element to element. `Count` is a number, or a constant that the
@@ -162,10 +183,12 @@ void log_softmax_grad_columns(const T* y, const T* gy, std::int64_t n, std::int6
 }
 
 /// Calls columns(sources, distance of a column's elements, number of columns, result, beta) where columns lie
-/// side by side or short rows are turned, and row(first element) for each long row.
-template <class T, std::size_t kSources, class Columns, class Row>
+/// side by side or short rows are turned, and rows(first element, number of rows) for some long rows at a
+/// time.
+template <class T, std::size_t kSources, class Columns, class Rows>
 void each_sequence(std::int64_t outer, std::int64_t n, std::int64_t inner,
-                   const std::array<const T*, kSources>& from, T* to, T beta, Columns&& columns, Row&& row) {
+                   const std::array<const T*, kSources>& from, T* to, T beta, Columns&& columns,
+                   Rows&& rows) {
   if (outer * n * inner == 0) return;
   if (inner > 1)
     return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t count) {
@@ -177,7 +200,7 @@ void each_sequence(std::int64_t outer, std::int64_t n, std::int64_t inner,
     return each_turned(outer, n, from, to, beta, [&](auto count, const auto& turned, T* result) {
       columns(turned, count, count, result, T(0));
     });
-  each_row(outer, n, row);
+  each_rows(outer, n, rows);
 }
 
 }  // namespace
@@ -189,12 +212,14 @@ void softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, con
       [n](const auto& from, std::int64_t distance, auto count, T* to, T) {
         softmax_columns(from[0], n, distance, count, to);
       },
-      [=](std::int64_t at) {
-        const T top = largest_of_row(x + at, n);
-        const T sum = sum_lanes<T>(
-            n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
-        const T scale = T(1) / sum;
-        for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
+      [=](std::int64_t at, std::int64_t rows) {
+        for (std::int64_t end = at + rows * n; at < end; at += n) {
+          const T top = largest_of_row(x + at, n);
+          const T sum = sum_of_row<T>(
+              n, [=](std::int64_t i) { return y[at + i] = vmath::exp_of_negative(x[at + i] - top); });
+          const T scale = T(1) / sum;
+          for (std::int64_t i = at; i < at + n; ++i) y[i] *= scale;
+        }
       });
 }
 
@@ -206,11 +231,13 @@ void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, co
       [n](const auto& from, std::int64_t distance, auto count, T* to, T factor) {
         softmax_grad_columns(from[0], from[1], n, distance, count, to, factor);
       },
-      [=](std::int64_t at) {
-        const T dot = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
-        for (std::int64_t i = at; i < at + n; ++i) {
-          const T value = y[i] * (gy[i] - dot);
-          gx[i] = beta == T(0) ? value : value + gx[i];
+      [=](std::int64_t at, std::int64_t rows) {
+        for (std::int64_t end = at + rows * n; at < end; at += n) {
+          const T dot = sum_of_row<T>(n, [=](std::int64_t i) { return gy[at + i] * y[at + i]; });
+          for (std::int64_t i = at; i < at + n; ++i) {
+            const T value = y[i] * (gy[i] - dot);
+            gx[i] = beta == T(0) ? value : value + gx[i];
+          }
         }
       });
 }
@@ -222,12 +249,17 @@ void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner,
       [n](const auto& from, std::int64_t distance, auto count, T* to, T) {
         log_softmax_columns(from[0], n, distance, count, to);
       },
-      [=](std::int64_t at) {
-        const T top = largest_of_row(x + at, n);
-        const T shift = top + vmath::log(sum_lanes<T>(n, [=](std::int64_t i) {
-                          return vmath::exp_of_negative(x[at + i] - top);
-                        }));
-        for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - shift;
+      [=](std::int64_t at, std::int64_t rows) {
+        T top[kRows] = {}, sum[kRows] = {};
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const T* row = x + at + r * n;
+          top[r] = largest_of_row(row, n);
+          sum[r] = sum_of_row<T>(
+              n, [=, top = top[r]](std::int64_t i) { return vmath::exp_of_negative(row[i] - top); });
+        }
+        for (std::int64_t r = 0; r < kRows; ++r) top[r] += vmath::log(sum[r]);
+        for (std::int64_t r = 0; r < rows; ++r, at += n)
+          for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - top[r];
       });
 }
 
@@ -239,11 +271,13 @@ void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner
       [n](const auto& from, std::int64_t distance, auto count, T* to, T factor) {
         log_softmax_grad_columns(from[0], from[1], n, distance, count, to, factor);
       },
-      [=](std::int64_t at) {
-        const T sum = sum_lanes<T>(n, [=](std::int64_t i) { return gy[at + i]; });
-        for (std::int64_t i = at; i < at + n; ++i) {
-          const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
-          gx[i] = beta == T(0) ? value : value + gx[i];
+      [=](std::int64_t at, std::int64_t rows) {
+        for (std::int64_t end = at + rows * n; at < end; at += n) {
+          const T sum = sum_of_row<T>(n, [=](std::int64_t i) { return gy[at + i]; });
+          for (std::int64_t i = at; i < at + n; ++i) {
+            const T value = gy[i] - vmath::exp_of_negative(y[i]) * sum;
+            gx[i] = beta == T(0) ? value : value + gx[i];
+          }
         }
       });
 }
