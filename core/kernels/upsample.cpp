@@ -6,6 +6,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace evenkeel::kernels {
@@ -15,7 +16,7 @@ namespace {
 /// The taps of each axis of a volume.
 template <class T>
 struct Axes {
-  /// make_taps(axis, own axis of `g`); axes before those are left as they are.
+  /// make_taps(in, out, scale) of an axis; those before the axes of `g` have one cell.
   template <class MakeTaps>
   Axes(const UpsampleGeometry& g, MakeTaps&& make_taps)
       : in(as_volume(g.rank, g.in, 1)), out(as_volume(g.rank, g.out, 1)) {
@@ -60,11 +61,11 @@ void forward(const UpsampleGeometry& g, const Axes<T>& axes, const T* x, T* y) {
     for (std::int64_t plane = begin; plane < end; ++plane)
       for (std::int64_t d = 0; d < depth; ++d)
         for (std::int64_t h = 0; h < height; ++h, out += width) {
-          if (along.far[d] == T(0) && down.repeats(h)) {
+          if (down.repeats(h)) {
             std::copy_n(out - width, width, out);
             continue;
           }
-          if (down.far[h] == T(0) && along.repeats(d)) {
+          if (along.repeats(d)) {
             std::copy_n(out - height * width, width, out);
             continue;
           }
@@ -83,7 +84,7 @@ void forward(const UpsampleGeometry& g, const Axes<T>& axes, const T* x, T* y) {
   });
 }
 
-/// First along the rows of outputs where each has weight 1 in one row of cells, else across them.
+/// First across the rows of outputs, then along what they add up to.
 template <class T>
 void backward(const UpsampleGeometry& g, const Axes<T>& axes, const T* gy, T* gx, T beta) {
   const std::int64_t depth = axes.in[0], height = axes.in[1], width = axes.in[2];

@@ -9,11 +9,11 @@ namespace evenkeel::kernels {
 /// scale factor the user gave for an axis, 0 when only the size was given: as in PyTorch, a given factor, not
 /// out / in, says where an output is read from.
 struct UpsampleGeometry {
-  int rank = 1;
   std::int64_t planes = 1;
   std::array<std::int64_t, 3> in{1, 1, 1};
   std::array<std::int64_t, 3> out{1, 1, 1};
   std::array<double, 3> scale{0, 0, 0};
+  int rank = 1;
   bool align_corners = false;  ///< linear only: the corner cells' centres coincide
 };
 

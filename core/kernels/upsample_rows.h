@@ -151,11 +151,17 @@ class Stretches {
 
   const ScratchVector<std::int32_t>& of_;
   ScratchVector<Lanes> lanes_;
-  std::int64_t length_, beyond_, count_ = 0,
-                                 inside_ = 0;  ///< inside_: of those that read no cell behind the row
-  bool is_short_;                              ///< one stretch has all cells
+  std::int64_t length_, beyond_;
+  std::int64_t count_ = 0, inside_ = 0;  ///< inside_: of those that read no cell behind the row
+  bool is_short_;                        ///< one stretch has all cells
   bool whole_ = true;
 };
+
+/// 0 where the weight is 0, whatever the value: it may be no cell's, or not finite.
+template <class T>
+typename Simd<T>::Vector weighted(typename Simd<T>::Vector weight, typename Simd<T>::Vector value) {
+  return weight != T(0) ? weight * value : typename Simd<T>::Vector{};
+}
 
 /// A row of outputs of rows of cells.
 template <class T>
@@ -179,7 +185,7 @@ class RowMix {
     const T *near = taps_.near.data(), *far = taps_.far.data();
     const auto put = [&](std::int64_t o, auto read) {
       auto sum = read(0);
-      if constexpr (!kCopies) sum = S::load(near + o) * sum + S::load(far + o) * read(1);
+      if constexpr (!kCopies) sum = S::load(near + o) * sum + weighted<T>(S::load(far + o), read(1));
       S::store_some(out + o, sum, length - o);
     };
     if (in_ <= S::kLanes) return stretches_.each(cells, put);
@@ -222,7 +228,7 @@ class RowScatter {
       if (add) sum = S::load_between(to, i, 0, length);
       const T* weights = readers_.weight(0) + i;
       for (std::int64_t k = 0; k < most; ++k, weights += readers_.pitch())
-        sum += kOnes ? read(k) : S::load(weights) * read(k);
+        sum += kOnes ? read(k) : weighted<T>(S::load(weights), read(k));
       S::store_some(to + i, sum, length - i);
     };
     if (stretches_.whole()) return stretches_.each(outputs, put);

@@ -4,7 +4,9 @@
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/kernels/upsample.h>
 
+#include <cmath>
 #include <functional>
+#include <limits>
 
 using namespace evenkeel;
 using namespace evenkeel::test;
@@ -66,20 +68,64 @@ void check_map(std::int64_t planes, const Sizes3& in, const Sizes3& out, const R
   });
 }
 
-const UpsampleGeometry kUpsamples[] = {{1, 3, {5}, {10}, {2}, false},
-                                       {1, 3, {5}, {13}, {0}, false},
-                                       {1, 3, {5}, {13}, {2.7}, false},
-                                       {1, 2, {1}, {4}, {4}, false},
-                                       {1, 2, {7}, {7}, {1}, false},
-                                       {1, 2, {9}, {4}, {0.5}, false},
-                                       {1, 2, {6}, {1}, {0}, true},
-                                       {2, 3, {4, 5}, {8, 10}, {2, 2}, true},
-                                       {2, 3, {4, 5}, {8, 10}, {2, 2}, false},
-                                       {2, 3, {4, 5}, {7, 11}, {0, 0}, true},
-                                       {2, 70, {14, 15}, {28, 31}, {0, 0}, false},
-                                       {3, 2, {2, 3, 4}, {4, 6, 8}, {2, 2, 2}, true},
-                                       {3, 2, {2, 3, 4}, {5, 3, 9}, {0, 0, 0}, false},
-                                       {2, 0, {4, 5}, {8, 10}, {2, 2}, false}};
+/// What is not finite reaches what reads it, and nothing else.
+template <class T, class Forward, class Backward>
+void check_reach(std::int64_t planes, const Sizes3& in, const Sizes3& out, const Rule& rule, Forward forward,
+                 Backward backward) {
+  constexpr double kSomeWeight = 0.01;
+  const std::int64_t in_cells = kernels::product(in), out_cells = kernels::product(out);
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  if (planes == 0) return;
+  for (const bool last : {false, true}) {
+    const std::int64_t cell = last ? in_cells - 1 : 0, output = last ? out_cells - 1 : 0;
+    auto x = noise<T>(planes * in_cells, 1), gy = noise<T>(planes * out_cells, 2);
+    const std::int64_t plane = last ? planes - 1 : 0;
+    x[plane * in_cells + cell] = gy[plane * out_cells + output] = nan;
+    std::vector<double> of_cell(gy.size()), of_output(x.size());  // greatest weight; -1 where it is not read
+    std::fill(of_cell.begin(), of_cell.end(), -1);
+    std::fill(of_output.begin(), of_output.end(), -1);
+    for_each_read(in, out, rule, [&](auto i, auto o, double weight) {
+      double& to_output = of_cell[plane * out_cells + o];
+      double& to_cell = of_output[plane * in_cells + i];
+      if (i == cell) to_output = std::max(to_output, weight);
+      if (o == output) to_cell = std::max(to_cell, weight);
+    });
+    auto y = garbage<T>(planes * out_cells), gx = garbage<T>(planes * in_cells);
+    forward(x.data(), y.data());
+    backward(gy.data(), gx.data(), T(0));
+    const auto check = [&](const auto& got, const std::vector<double>& weights) {
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        if (weights[i] > kSomeWeight) BOOST_TEST(std::isnan(got[i]));
+        if (weights[i] < 0) BOOST_TEST(std::isfinite(got[i]));
+      }
+    };
+    check(y, of_cell);
+    check(gx, of_output);
+  }
+}
+
+const UpsampleGeometry kUpsamples[] = {{3, {5}, {10}, {2}, 1, false},
+                                       {3, {5}, {13}, {0}, 1, false},
+                                       {3, {5}, {13}, {2.7}, 1, false},
+                                       {2, {1}, {4}, {4}, 1, false},
+                                       {2, {7}, {7}, {1}, 1, false},
+                                       {2, {9}, {4}, {0.5}, 1, false},
+                                       {2, {6}, {1}, {0}, 1, true},
+                                       {3, {4, 5}, {8, 10}, {2, 2}, 2, true},
+                                       {3, {4, 5}, {8, 10}, {2, 2}, 2, false},
+                                       {3, {4, 5}, {7, 11}, {0, 0}, 2, true},
+                                       {70, {14, 15}, {28, 31}, {0, 0}, 2, false},
+                                       {2, {2, 3, 4}, {4, 6, 8}, {2, 2, 2}, 3, true},
+                                       {2, {2, 3, 4}, {5, 3, 9}, {0, 0, 0}, 3, false},
+                                       {2, {16}, {32}, {2}, 1, false},
+                                       {2, {40}, {80}, {2}, 1, false},
+                                       {1, {37}, {148}, {4}, 1, false},
+                                       {1, {64}, {131}, {0}, 1, true},
+                                       {1, {90}, {30}, {0}, 1, false},
+                                       {2, {9, 33}, {18, 66}, {2, 2}, 2, false},
+                                       {2, {9, 50}, {4, 100}, {0.5, 2}, 2, false},
+                                       {1, {3, 2, 17}, {6, 4, 34}, {2, 2, 2}, 3, false},
+                                       {0, {4, 5}, {8, 10}, {2, 2}, 2, false}};
 
 }  // namespace
 
@@ -94,10 +140,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(nearest_reads_the_cell_at_floor_of_the_scaled_inde
           own >= 0 && g.scale[own] > 0 ? float(1 / g.scale[own]) : float(in[axis]) / float(out[axis]);
       return {{std::min<std::int64_t>(std::int64_t(std::floor(float(o) * step)), in[axis] - 1), 1}};
     };
-    check_map<T>(
-        g.planes, in, out, rule, 0, [&](const T* x, T* y) { kernels::upsample_nearest_forward<T>(g, x, y); },
-        [&](const T* gy, T* gx, T beta) { kernels::upsample_nearest_backward<T>(g, gy, gx, beta); },
-        kTolerance<T>);
+    const auto forward = [&](const T* x, T* y) { kernels::upsample_nearest_forward<T>(g, x, y); };
+    const auto backward = [&](const T* gy, T* gx, T beta) {
+      kernels::upsample_nearest_backward<T>(g, gy, gx, beta);
+    };
+    check_map<T>(g.planes, in, out, rule, 0, forward, backward, kTolerance<T>);
+    check_reach<T>(g.planes, in, out, rule, forward, backward);
   }
 }
 
@@ -119,10 +167,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(linear_mixes_the_two_nearest_cells_of_each_axis, T
       const double low = std::floor(at), high = std::min(low + 1, last);
       return {{std::int64_t(low), 1 - (at - low)}, {std::int64_t(high), at - low}};
     };
-    check_map<T>(
-        g.planes, in, out, rule, 0, [&](const T* x, T* y) { kernels::upsample_linear_forward<T>(g, x, y); },
-        [&](const T* gy, T* gx, T beta) { kernels::upsample_linear_backward<T>(g, gy, gx, beta); },
-        kTolerance<T>);
+    const auto forward = [&](const T* x, T* y) { kernels::upsample_linear_forward<T>(g, x, y); };
+    const auto backward = [&](const T* gy, T* gx, T beta) {
+      kernels::upsample_linear_backward<T>(g, gy, gx, beta);
+    };
+    check_map<T>(g.planes, in, out, rule, 0, forward, backward, kTolerance<T>);
+    check_reach<T>(g.planes, in, out, rule, forward, backward);
   }
 }
 
