@@ -16,8 +16,8 @@ namespace {
 constexpr std::int64_t kColumns = 128;  ///< columns worked on together
 constexpr std::int64_t kPiece = 1 << 13;
 
-/// Calls f(offset of the first element, columns <= kColumns) for blocks of neighbouring columns; the n
-/// elements of a column are `inner` apart.
+/// Calls f(first column, offset of its first element, columns <= kColumns) for blocks of neighbouring columns
+/// of the outer * inner; the n elements of a column are `inner` apart.
 template <class F>
 void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
   const std::int64_t blocks = (inner + kColumns - 1) / kColumns;
@@ -25,7 +25,8 @@ void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
   detail::parallel_ranges(outer * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t column = i % blocks * kColumns;
-      f(i / blocks * n * inner + column, std::min(kColumns, inner - column));
+      const std::int64_t first = i / blocks * inner;
+      f(first + column, first * n + column, std::min(kColumns, inner - column));
     }
   });
 }
@@ -44,12 +45,10 @@ void each_rows(std::int64_t rows, std::int64_t n, F&& f) {
   });
 }
 
-/// Rows of n neighbouring elements turned into columns, a few at a time: calls f(columns, kSources arrays of
-/// n x columns, result of n x columns), and brings the result to the rows of `to`, added to them if beta
-/// is 1.
+/// Rows of n neighbouring elements turned into columns, a few at a time: calls f(first row, columns, kSources
+/// arrays of n x columns, room for two more and a vector).
 template <class T, std::size_t kSources, class F>
-void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, kSources>& from, T* to, T beta,
-                 F&& f) {
+void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, kSources>& from, F&& f) {
   using S = Simd<T>;
   constexpr std::int64_t kTogether = std::int64_t{2} * S::kLanes;
   const std::int64_t size = n * kTogether;
@@ -58,7 +57,7 @@ void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, k
       [&](std::int64_t begin, std::int64_t end) {
         detail::Workspace<T> columns((kSources + 2) * static_cast<std::size_t>(size) + S::kLanes);
         std::array<const T*, kSources> turned;
-        T* result = columns.data() + static_cast<std::int64_t>(kSources) * size;
+        T* room = columns.data() + static_cast<std::int64_t>(kSources) * size;
         for (std::int64_t first = begin * kTogether; first < std::min(end * kTogether, rows);
              first += kTogether) {
           const std::int64_t some = std::min(kTogether, rows - first);
@@ -68,19 +67,24 @@ void each_turned(std::int64_t rows, std::int64_t n, const std::array<const T*, k
             turned[k] = at;
           }
           if (some == kTogether)
-            f(std::integral_constant<std::int64_t, kTogether>(), turned, result);
+            f(first, std::integral_constant<std::int64_t, kTogether>(), turned, room);
           else
-            f(some, turned, result);
-          // Vectors reach beyond the end of a row, into what is written later.
-          T* back = result + size;
-          for (std::int64_t c = (n - 1) / S::kLanes * S::kLanes; c >= 0; c -= S::kLanes)
-            transpose_to_lanes(result + c * some, some, some,
-                               static_cast<int>(std::min<std::int64_t>(n - c, S::kLanes)), back + c, n);
-          T* target = to + first * n;
-          for (std::int64_t k = 0; k < some * n; ++k)
-            target[k] = beta == T(0) ? back[k] : back[k] + target[k];
+            f(first, some, turned, room);
         }
       });
+}
+
+/// Columns of n elements as rows of `to`, which are added to if beta is 1. Scratch memory of the same size
+/// lies behind the columns, and a vector more.
+template <class T>
+void turn_back(T* columns, std::int64_t n, std::int64_t count, T* to, T beta) {
+  using S = Simd<T>;
+  // Vectors reach beyond the end of a row, into what is written later.
+  T* rows = columns + count * n;
+  for (std::int64_t c = (n - 1) / S::kLanes * S::kLanes; c >= 0; c -= S::kLanes)
+    transpose_to_lanes(columns + c * count, count, count,
+                       static_cast<int>(std::min<std::int64_t>(n - c, S::kLanes)), rows + c, n);
+  for (std::int64_t k = 0; k < count * n; ++k) to[k] = beta == T(0) ? rows[k] : rows[k] + to[k];
 }
 
 /// Rows up to this length are turned into columns: along them reductions would cost more than elements.
@@ -158,15 +162,33 @@ void softmax_grad_columns(const T* y, const T* gy, std::int64_t n, std::int64_t 
 }
 
 template <class T, class Count>
-void log_softmax_columns(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* y) {
-  T top[kColumns];
-  T sum[kColumns] = {};
+void log_sum_columns(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* top, T* log_sum) {
   largest(x, n, inner, columns, top);
+  T sum[kColumns] = {};
   for (std::int64_t k = 0; k < n; ++k)
     for (std::int64_t j = 0; j < columns; ++j) sum[j] += vmath::exp_of_negative(x[k * inner + j] - top[j]);
-  for (std::int64_t j = 0; j < columns; ++j) sum[j] = vmath::log(sum[j]);
+  for (std::int64_t j = 0; j < columns; ++j) log_sum[j] = vmath::log(sum[j]);
+}
+
+template <class T, class Count>
+void log_softmax_columns(const T* x, std::int64_t n, std::int64_t inner, Count columns, T* y) {
+  T top[kColumns], sum[kColumns];
+  log_sum_columns(x, n, inner, columns, top, sum);
   for (std::int64_t k = 0; k < n; ++k)
     for (std::int64_t j = 0; j < columns; ++j) y[k * inner + j] = x[k * inner + j] - top[j] - sum[j];
+}
+
+/// Of up to kRows rows.
+template <class T>
+void log_sum_rows(const T* x, std::int64_t n, std::int64_t rows, T* top, T* log_sum) {
+  T sum[kRows] = {};
+  for (std::int64_t r = 0; r < rows; ++r, x += n) {
+    top[r] = largest_of_row(x, n);
+    sum[r] =
+        sum_of_row<T>(n, [=, top = top[r]](std::int64_t i) { return vmath::exp_of_negative(x[i] - top); });
+  }
+  for (T& value : sum) value = vmath::log(value);
+  std::copy_n(sum, rows, log_sum);
 }
 
 template <class T, class Count>
@@ -191,14 +213,15 @@ void each_sequence(std::int64_t outer, std::int64_t n, std::int64_t inner,
                    Rows&& rows) {
   if (outer * n * inner == 0) return;
   if (inner > 1)
-    return each_block(outer, n, inner, [&](std::int64_t at, std::int64_t count) {
+    return each_block(outer, n, inner, [&](std::int64_t, std::int64_t at, std::int64_t count) {
       auto block = from;
       for (const T*& source : block) source += at;
       columns(block, inner, count, to + at, beta);
     });
   if (n <= kShortRow)
-    return each_turned(outer, n, from, to, beta, [&](auto count, const auto& turned, T* result) {
+    return each_turned(outer, n, from, [&](std::int64_t first, auto count, const auto& turned, T* result) {
       columns(turned, count, count, result, T(0));
+      turn_back<T>(result, n, count, to + first * n, beta);
     });
   each_rows(outer, n, rows);
 }
@@ -243,6 +266,22 @@ void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, co
 }
 
 template <class T>
+void log_sum_exp(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* largest, T* log_sum) {
+  if (outer * n * inner == 0) return;
+  if (inner > 1)
+    return each_block(outer, n, inner, [=](std::int64_t column, std::int64_t at, std::int64_t count) {
+      log_sum_columns(x + at, n, inner, count, largest + column, log_sum + column);
+    });
+  if (n <= kShortRow)
+    return each_turned<T, 1>(outer, n, {x}, [=](std::int64_t first, auto count, const auto& turned, T*) {
+      log_sum_columns(turned[0], n, count, count, largest + first, log_sum + first);
+    });
+  each_rows(outer, n, [=](std::int64_t at, std::int64_t rows) {
+    log_sum_rows(x + at, n, rows, largest + at / n, log_sum + at / n);
+  });
+}
+
+template <class T>
 void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y) {
   each_sequence<T, 1>(
       outer, n, inner, {x}, y, T(0),
@@ -250,16 +289,10 @@ void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner,
         log_softmax_columns(from[0], n, distance, count, to);
       },
       [=](std::int64_t at, std::int64_t rows) {
-        T top[kRows] = {}, sum[kRows] = {};
-        for (std::int64_t r = 0; r < rows; ++r) {
-          const T* row = x + at + r * n;
-          top[r] = largest_of_row(row, n);
-          sum[r] = sum_of_row<T>(
-              n, [=, top = top[r]](std::int64_t i) { return vmath::exp_of_negative(row[i] - top); });
-        }
-        for (std::int64_t r = 0; r < kRows; ++r) top[r] += vmath::log(sum[r]);
+        T top[kRows], sum[kRows];
+        log_sum_rows(x + at, n, rows, top, sum);
         for (std::int64_t r = 0; r < rows; ++r, at += n)
-          for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - top[r];
+          for (std::int64_t i = at; i < at + n; ++i) y[i] = x[i] - top[r] - sum[r];
       });
 }
 
@@ -285,6 +318,7 @@ void log_softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner
 #define EVENKEEL_INSTANTIATE(T)                                                                        \
   template void softmax_forward(std::int64_t, std::int64_t, std::int64_t, const T*, T*);               \
   template void softmax_backward(std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T*, T); \
+  template void log_sum_exp(std::int64_t, std::int64_t, std::int64_t, const T*, T*, T*);               \
   template void log_softmax_forward(std::int64_t, std::int64_t, std::int64_t, const T*, T*);           \
   template void log_softmax_backward(std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T*, T);
 EVENKEEL_INSTANTIATE(float)

@@ -12,6 +12,10 @@ template <class T>
 void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* y, const T* gy, T* gx,
                       T beta);
 
+/// Of the middle axis of (outer, n, inner), into (outer, inner): the largest element, and the logarithm of
+/// the sum of exp(x - largest). log(softmax(x)) is x less both.
+template <class T>
+void log_sum_exp(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* largest, T* log_sum);
 /// log(softmax(x)).
 template <class T>
 void log_softmax_forward(std::int64_t outer, std::int64_t n, std::int64_t inner, const T* x, T* y);

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace evenkeel {
 
 namespace {
@@ -66,15 +68,20 @@ template <class T>
 struct Values {
   const Problem& problem;
   const std::int64_t* labels;
-  const T* weight;       // or null
-  const T* log_softmax;  // of x
-  double weight_sum;     // over the classes
+  const T* weight;  // or null
+  const T* x;
+  const T* largest;   // of each position's x
+  const T* log_sum;   // of exp(x - largest)
+  double weight_sum;  // over the classes
 
-  Values(const Problem& p, const Tensor& label_tensor, const Tensor& class_weight, const Tensor& logs)
+  Values(const Problem& p, const Tensor& label_tensor, const Tensor& class_weight, const Tensor& in,
+         const Tensor& sums)
       : problem(p),
         labels(label_tensor.data<std::int64_t>()),
         weight(class_weight.defined() ? class_weight.data<T>() : nullptr),
-        log_softmax(logs.data<T>()),
+        x(in.data<T>()),
+        largest(sums.data<T>()),
+        log_sum(largest + p.positions()),
         weight_sum(static_cast<double>(p.classes)) {
     if (weight == nullptr) return;
     weight_sum = 0;
@@ -86,12 +93,14 @@ struct Values {
 
   T loss(std::int64_t position) const {
     if (!counts(position)) return 0;
-    const T* line = log_softmax + problem.start(position);
+    const auto log_softmax = [&, line = x + problem.start(position)](std::int64_t c) {
+      return line[c * problem.inner] - largest[position] - log_sum[position];
+    };
     const std::int64_t label = labels[position];
-    T total = static_cast<T>(problem.peak) * weight_of(label) * line[label * problem.inner];
+    T total = static_cast<T>(problem.peak) * weight_of(label) * log_softmax(label);
     if (problem.base == 0) return -total;
     T all = 0;
-    for (std::int64_t c = 0; c < problem.classes; ++c) all += weight_of(c) * line[c * problem.inner];
+    for (std::int64_t c = 0; c < problem.classes; ++c) all += weight_of(c) * log_softmax(c);
     return -(total + static_cast<T>(problem.base) * all);
   }
 
@@ -123,9 +132,9 @@ struct Values {
         }
         const std::int64_t start = problem.start(first);
         if (inner == 1)
-          along_classes(scale[0], level[0], log_softmax + start, gx + start, add);
+          along_classes(first, scale[0], level[0], gx + start, add);
         else
-          along_positions(count, scale, level, log_softmax + start, gx + start, add);
+          along_positions(first, count, scale, level, gx + start, add);
         for (std::int64_t j = 0; j < count; ++j)
           if (counts(first + j)) gx[start + j + labels[first + j] * inner] -= scale[j] * peak_at(first + j);
       }
@@ -136,22 +145,32 @@ struct Values {
     return static_cast<T>(problem.peak) * weight_of(labels[position]);
   }
 
-  void along_classes(T scale, T level, const T* line, T* gx, bool add) const {
-    const T base = static_cast<T>(problem.base);
-    for (std::int64_t c = 0; c < problem.classes; ++c) {
-      const T value = scale * (level * kernels::vmath::exp_of_negative(line[c]) - base * weight_of(c));
-      gx[c] = (scale == T(0) ? T(0) : value) + (add ? gx[c] : T(0));
+  void along_classes(std::int64_t position, T scale, T level, T* gx, bool add) const {
+    const std::int64_t classes = problem.classes;
+    if (scale == T(0)) {
+      if (!add) std::fill_n(gx, classes, T(0));
+      return;
     }
+    const T top = largest[position], sum = log_sum[position], base = -scale * static_cast<T>(problem.base);
+    const T* line = x + problem.start(position);
+    for (std::int64_t c = 0; c < classes; ++c) {
+      const T value = scale * level * kernels::vmath::exp_of_negative(line[c] - top - sum);
+      gx[c] = add ? gx[c] + value : value;
+    }
+    if (base == T(0)) return;
+    for (std::int64_t c = 0; c < classes; ++c) gx[c] += base * weight_of(c);
   }
 
-  void along_positions(std::int64_t count, const T* scale, const T* level, const T* lines, T* gx,
+  void along_positions(std::int64_t first, std::int64_t count, const T* scale, const T* level, T* gx,
                        bool add) const {
+    const T *top = largest + first, *sum = log_sum + first;
     for (std::int64_t c = 0; c < problem.classes; ++c) {
       const T base = static_cast<T>(problem.base) * weight_of(c);
-      const T* line = lines + c * problem.inner;
+      const T* line = x + problem.start(first) + c * problem.inner;
       T* out = gx + c * problem.inner;
       for (std::int64_t j = 0; j < count; ++j) {
-        const T value = scale[j] * (level[j] * kernels::vmath::exp_of_negative(line[j]) - base);
+        const T softmax = kernels::vmath::exp_of_negative(line[j] - top[j] - sum[j]);
+        const T value = scale[j] * (level[j] * softmax - base);
         out[j] = (scale[j] == T(0) ? T(0) : value) + (add ? out[j] : T(0));
       }
     }
@@ -172,11 +191,13 @@ struct Values {
   }
 };
 
-Tensor log_softmax_values(const Problem& problem, const Tensor& x) {
-  Tensor out = Tensor::empty(x.shape(), x.dtype());
+/// The largest of each position, then the logarithms of the sums.
+Tensor sums_of(const Problem& problem, const Tensor& x) {
+  Tensor out = Tensor::empty({2, problem.positions()}, x.dtype());
   detail::dispatch_floating("cross_entropy", x.dtype(), [&]<class T>() {
-    kernels::log_softmax_forward(problem.batch, problem.classes, problem.inner, x.data<T>(),
-                                 out.mutable_data<T>());
+    T* largest = out.mutable_data<T>();
+    kernels::log_sum_exp(problem.batch, problem.classes, problem.inner, x.data<T>(), largest,
+                         largest + problem.positions());
   });
   return out;
 }
@@ -185,13 +206,13 @@ Tensor log_softmax_values(const Problem& problem, const Tensor& x) {
 
 Tensor cross_entropy(const Tensor& x, const Tensor& labels, const CrossEntropyOptions& options) {
   const Problem problem(x, labels, options);
-  const Tensor logs = log_softmax_values(problem, x);
+  const Tensor sums = sums_of(problem, x);
   const bool each = options.reduction == Reduction::none;
   const Tensor weight = options.weight.defined() ? options.weight.detach() : Tensor();
   Tensor out = Tensor::empty(each ? problem.label_shape : Shape(), x.dtype());
   double factor = 1;
   detail::dispatch_floating("cross_entropy", x.dtype(), [&]<class T>() {
-    const Values<T> values(problem, labels, weight, logs);
+    const Values<T> values(problem, labels, weight, x, sums);
     T* y = out.mutable_data<T>();
     const auto loss = [&](std::int64_t i) { return values.loss(i); };
     if (each) {
@@ -202,11 +223,11 @@ Tensor cross_entropy(const Tensor& x, const Tensor& labels, const CrossEntropyOp
     }
   });
   return record("cross_entropy", {x}, out,
-                [problem, each, factor, weight, logs, input = Saved(x), saved_labels = Saved(labels)](
+                [problem, each, factor, weight, sums, input = Saved(x), saved_labels = Saved(labels)](
                     const Tensor& gy, Grads& grads) {
                   const Tensor truth = saved_labels.get(grads), in = input.get(grads);
                   detail::dispatch_floating("cross_entropy", gy.dtype(), [&]<class T>() {
-                    const Values<T> values(problem, truth, weight, logs);
+                    const Values<T> values(problem, truth, weight, in, sums);
                     if (grads.create_graph()) {
                       const int axis = in.rank() < 2 ? 0 : 1;
                       const Tensor upstream = each ? reshape(gy, in.shape().with(axis, 1)) : gy;
