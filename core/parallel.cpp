@@ -41,15 +41,14 @@ class Pool {
     if (!lock) return false;
     start(thread_count - 1);
     keep_off(sched_getcpu());
-    pieces_ = count;
+    share_out(count);
     function_ = f;
     context_ = c;
     control_ = _mm_getcsr();
-    next_ = 0;
     error_ = nullptr;
     ++generation_;
     generation_.notify_all();
-    work();
+    work(0);
     ++generation_;
     for (int spins = 0; inside_ != 0; ++spins) spins < spins_ ? _mm_pause() : std::this_thread::yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -72,7 +71,8 @@ class Pool {
     sched_getaffinity(0, sizeof allowed_, &allowed_);
     spins_ = CPU_COUNT(&allowed_) > workers ? kSpins : kCrowdedSpins;
     const int seen = generation_;
-    for (int i = 0; i < workers; ++i) workers_.emplace_back([this, seen] { serve(seen); });
+    shares_ = std::vector<Share>(static_cast<std::size_t>(workers) + 1);
+    for (int i = 1; i <= workers; ++i) workers_.emplace_back([this, seen, i] { serve(seen, i); });
   }
 
   /// Takes the workers off the caller's processor where there are enough others. Left alone, the system wakes
@@ -94,7 +94,16 @@ class Pool {
     workers_.clear();
   }
 
-  void serve(int seen) {
+  /// An equal part of the pieces for each thread, neighbours together.
+  void share_out(std::int64_t pieces) {
+    const auto threads = static_cast<std::int64_t>(shares_.size());
+    for (std::int64_t i = 0; i < threads; ++i) {
+      shares_[i].next = pieces * i / threads;
+      shares_[i].end = pieces * (i + 1) / threads;
+    }
+  }
+
+  void serve(int seen, int thread) {
     for (;;) {
       for (int spins = 0; generation_ == seen && spins < spins_; ++spins) _mm_pause();
       generation_.wait(seen);
@@ -103,32 +112,45 @@ class Pool {
       ++inside_;
       if (generation_ % 2 != 0) {
         _mm_setcsr(control_);
-        work();
+        work(thread);
       }
       --inside_;
     }
   }
 
-  void work() {
+  /// First the thread's own pieces, then what others have left. The same part of one job after another finds
+  /// in its cache what it left there.
+  void work(int thread) {
     inside_piece = true;
-    for (std::int64_t piece = next_++; piece < pieces_; piece = next_++) {
-      try {
-        function_(context_, piece);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex_);
-        if (!error_) error_ = std::current_exception();
-        next_ = pieces_;
-      }
+    const std::size_t count = shares_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      Share& share = shares_[(static_cast<std::size_t>(thread) + i) % count];
+      for (std::int64_t piece = share.next++; piece < share.end; piece = share.next++) run_piece(piece);
     }
     inside_piece = false;
   }
+
+  void run_piece(std::int64_t piece) {
+    try {
+      function_(context_, piece);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+      for (Share& share : shares_) share.next = share.end;
+    }
+  }
+
+  /// Pieces of a thread that nobody has taken yet.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
 
   std::mutex mutex_;
   std::vector<std::thread> workers_;
   alignas(64) std::atomic<int> generation_{0};
   alignas(64) std::atomic<int> inside_{0};
-  alignas(64) std::atomic<std::int64_t> next_{0};
-  std::int64_t pieces_ = 0;
+  alignas(64) std::vector<Share> shares_;  ///< of each thread, the caller's first
   detail::PieceFunction function_ = nullptr;
   void* context_ = nullptr;
   unsigned control_ = 0;  ///< the caller's floating-point control: every piece rounds and flushes alike

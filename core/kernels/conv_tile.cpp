@@ -92,22 +92,26 @@ std::int64_t row_cuts(std::int64_t pieces, std::int64_t blocks, std::int64_t a_t
   return std::clamp<std::int64_t>(ceil_div(a_thread * num_threads(), pieces), 1, blocks);
 }
 
-std::int64_t CutQueue::take(std::int64_t& piece) {
-  if (piece < 0) piece = next_piece();
-  for (; piece >= 0; piece = next_piece()) {
+std::int64_t CutQueue::take(std::int64_t first, std::int64_t& piece) {
+  if (piece < 0) piece = next_piece(first);
+  for (; piece >= 0; piece = next_piece(first)) {
     const std::int64_t cut = taken_[static_cast<std::size_t>(piece)].fetch_add(1, std::memory_order_relaxed);
     if (cut < cuts_) return cut;
   }
   return -1;
 }
 
-std::int64_t CutQueue::next_piece() {
+std::int64_t CutQueue::next_piece(std::int64_t first) const {
   const auto pieces = static_cast<std::int64_t>(taken_.size());
-  if (const std::int64_t fresh = begun_.fetch_add(1, std::memory_order_relaxed); fresh < pieces) return fresh;
-  const auto least = std::min_element(taken_.begin(), taken_.end(), [](const auto& a, const auto& b) {
-    return a.load(std::memory_order_relaxed) < b.load(std::memory_order_relaxed);
-  });
-  return least->load(std::memory_order_relaxed) < cuts_ ? least - taken_.begin() : -1;
+  std::int64_t best = -1, least = cuts_;
+  for (std::int64_t i = 0; i < pieces && least > 0; ++i) {
+    const std::int64_t piece = (first + i) % pieces;
+    const std::int64_t taken = taken_[static_cast<std::size_t>(piece)].load(std::memory_order_relaxed);
+    if (taken >= least) continue;
+    best = piece;
+    least = taken;
+  }
+  return best;
 }
 
 std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set) {

@@ -78,21 +78,21 @@ class HeldCells {
   std::array<std::int64_t, 3> held_{-1, -1, -1};
 };
 
-/// Hands out the cuts of some pieces. Each taker gets those of its piece in order, then those of a piece that
-/// nobody began, at last some of the piece that has most left: what it holds of a piece serves many cuts.
+/// Hands out the cuts of some pieces. Each taker gets those of its piece in order, then those of the next
+/// that nobody began, at last some of the piece that has most left: what it holds of a piece serves many
+/// cuts.
 class CutQueue {
  public:
   CutQueue(std::int64_t pieces, std::int64_t cuts) : cuts_(cuts), taken_(static_cast<std::size_t>(pieces)) {}
 
-  /// The next cut of `piece`, which changes to another (at first from none, -1) where it has no more; -1
-  /// where none is left at all.
-  std::int64_t take(std::int64_t& piece);
+  /// The next cut of `piece`; where it has no more, and at first, when it is -1, `piece` changes to another,
+  /// the search for which starts at `first`. -1 where none is left at all.
+  std::int64_t take(std::int64_t first, std::int64_t& piece);
 
  private:
-  std::int64_t next_piece();
+  std::int64_t next_piece(std::int64_t first) const;
 
   std::int64_t cuts_;
-  std::atomic<std::int64_t> begun_ = 0;
   std::vector<std::atomic<std::int64_t>> taken_;  ///< of each piece; more than there are where all are
 };
 
@@ -119,10 +119,11 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
   }
   CutQueue queue(pieces, cuts);
   const std::int64_t takers = std::clamp<std::int64_t>(pieces * cuts / grain, 1, num_threads());
-  detail::parallel_ranges(takers, 1, [&](std::int64_t, std::int64_t) {
+  detail::parallel_ranges(takers, 1, [&](std::int64_t taker, std::int64_t) {
     auto worker = make_worker();
+    const std::int64_t first = pieces * taker / takers;
     std::int64_t piece = -1;
-    for (std::int64_t cut = queue.take(piece); cut >= 0; cut = queue.take(piece))
+    for (std::int64_t cut = queue.take(first, piece); cut >= 0; cut = queue.take(first, piece))
       worker.work(piece / groups, piece % groups, blocks * cut / cuts, blocks * (cut + 1) / cuts);
   });
 }

@@ -13,20 +13,20 @@ BOOST_AUTO_TEST_SUITE(conv_tile_kernel_test)
 BOOST_AUTO_TEST_CASE(a_taker_stays_with_its_piece_then_begins_another_then_helps) {
   CutQueue queue(2, 4);
   std::int64_t first = -1, second = -1;
-  BOOST_TEST(queue.take(first) == 0);
-  BOOST_TEST(queue.take(second) == 0);
-  BOOST_TEST(first != second);
-  const std::int64_t own = first;
+  BOOST_TEST(queue.take(0, first) == 0);
+  BOOST_TEST(first == 0);
+  BOOST_TEST(queue.take(1, second) == 0);
+  BOOST_TEST(second == 1);
   for (std::int64_t cut = 1; cut < 4; ++cut) {
-    BOOST_TEST(queue.take(first) == cut);
-    BOOST_TEST(first == own);
+    BOOST_TEST(queue.take(0, first) == cut);
+    BOOST_TEST(first == 0);
   }
-  BOOST_TEST(queue.take(first) == 1);
+  BOOST_TEST(queue.take(0, first) == 1);
   BOOST_TEST(first == second);
-  BOOST_TEST(queue.take(second) == 2);
-  BOOST_TEST(queue.take(first) == 3);
-  BOOST_TEST(queue.take(first) == -1);
-  BOOST_TEST(queue.take(second) == -1);
+  BOOST_TEST(queue.take(1, second) == 2);
+  BOOST_TEST(queue.take(0, first) == 3);
+  BOOST_TEST(queue.take(0, first) == -1);
+  BOOST_TEST(queue.take(1, second) == -1);
 }
 
 BOOST_AUTO_TEST_CASE(threads_get_every_cut_once) {
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(threads_get_every_cut_once) {
   std::vector<std::pair<std::int64_t, std::int64_t>> taken[kTakers];
   detail::parallel_for(kTakers, [&](std::int64_t taker) {
     std::int64_t piece = -1;
-    for (std::int64_t cut = queue.take(piece); cut >= 0; cut = queue.take(piece))
+    for (std::int64_t cut = queue.take(taker, piece); cut >= 0; cut = queue.take(taker, piece))
       taken[taker].emplace_back(piece, cut);
   });
   set_num_threads(before);
