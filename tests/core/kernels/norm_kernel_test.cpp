@@ -8,9 +8,9 @@ using kernels::NormGeometry;
 
 namespace {
 
-const NormGeometry kCases[] = {{4, 3, 10, 0}, {4, 3, 10, 3},   {4, 6, 10, 2},   {1, 2, 5, 0},
-                               {7, 5, 1, 0},  {2, 4, 1, 2},    {2, 3, 5000, 3}, {3, 2, 4097, 0},
-                               {2, 8, 33, 1}, {16, 40, 100, 0}};
+const NormGeometry kCases[] = {{4, 3, 10, 0}, {4, 3, 10, 3},    {4, 6, 10, 2},   {1, 2, 5, 0},
+                               {7, 5, 1, 0},  {2, 4, 1, 2},     {2, 3, 5000, 3}, {3, 2, 4097, 0},
+                               {2, 8, 33, 1}, {16, 40, 100, 0}, {64, 20, 12, 20}};
 constexpr double kEps = 1e-5;
 
 std::int64_t statistic(const NormGeometry& g, std::int64_t n, std::int64_t c) {
@@ -126,7 +126,8 @@ BOOST_AUTO_TEST_CASE(moments_survive_a_mean_far_from_zero) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_is_instance_norm_of_rows_with_an_affine_map_a_column, T,
                               FloatTypes) {
-  for (const auto& [rows, size] : {std::pair{5, 7}, {1, 3}, {130, 64}, {3, 5000}}) {
+  for (const auto& [rows, size] :
+       {std::pair{5, 7}, {1, 3}, {70, 1}, {32, 31}, {1000, 17}, {130, 95}, {130, 96}, {3, 5000}}) {
     const NormGeometry g{rows, 1, size, 1};
     const std::int64_t count = rows * size;
     const auto x = noise<T>(count, 1), gy = noise<T>(count, 2), w = noise<T>(size, 3), b = noise<T>(size, 4);
@@ -157,29 +158,30 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_is_instance_norm_of_rows_with_an_affine
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(rms_norm_divides_by_the_root_mean_square, T, FloatTypes) {
-  const std::int64_t rows = 70, size = 33;
-  const auto x = noise<T>(rows * size, 1), gy = noise<T>(rows * size, 2), w = noise<T>(size, 3);
-  std::vector<double> y(x.size()), gx(x.size()), gw(size);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    double squares = 0, dot = 0;
-    for (std::int64_t i = 0; i < size; ++i) squares += std::pow(double(x[row * size + i]), 2);
-    const double rstd = 1 / std::sqrt(squares / double(size) + kEps);
-    for (std::int64_t i = 0; i < size; ++i)
-      dot += double(gy[row * size + i]) * double(w[i]) * double(x[row * size + i]);
-    for (std::int64_t i = 0; i < size; ++i) {
-      const double value = double(x[row * size + i]), out = double(gy[row * size + i]);
-      y[row * size + i] = value * rstd * double(w[i]);
-      gw[i] += out * value * rstd;
-      gx[row * size + i] = rstd * (out * double(w[i]) - value * rstd * rstd * dot / double(size));
+  for (const auto& [rows, size] : {std::pair{5, 7}, {70, 33}, {1000, 2}, {32, 63}, {40, 64}}) {
+    const auto x = noise<T>(rows * size, 1), gy = noise<T>(rows * size, 2), w = noise<T>(size, 3);
+    std::vector<double> y(x.size()), gx(x.size()), gw(size);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      double squares = 0, dot = 0;
+      for (std::int64_t i = 0; i < size; ++i) squares += std::pow(double(x[row * size + i]), 2);
+      const double rstd = 1 / std::sqrt(squares / double(size) + kEps);
+      for (std::int64_t i = 0; i < size; ++i)
+        dot += double(gy[row * size + i]) * double(w[i]) * double(x[row * size + i]);
+      for (std::int64_t i = 0; i < size; ++i) {
+        const double value = double(x[row * size + i]), out = double(gy[row * size + i]);
+        y[row * size + i] = value * rstd * double(w[i]);
+        gw[i] += out * value * rstd;
+        gx[row * size + i] = rstd * (out * double(w[i]) - value * rstd * rstd * dot / double(size));
+      }
     }
+    auto got_y = garbage<T>(rows * size), got_gx = got_y, rstd = garbage<T>(rows), got_gw = garbage<T>(size);
+    kernels::rms_norm_forward<T>(rows, size, x.data(), w.data(), kEps, got_y.data(), rstd.data());
+    kernels::rms_norm_backward<T>(rows, size, x.data(), gy.data(), rstd.data(), w.data(), got_gx.data(), 0,
+                                  got_gw.data(), 0);
+    check_close(got_y, y);
+    check_close(got_gx, gx);
+    check_close(got_gw, gw, 4 * kTolerance<T>);
   }
-  auto got_y = garbage<T>(rows * size), got_gx = got_y, rstd = garbage<T>(rows), got_gw = garbage<T>(size);
-  kernels::rms_norm_forward<T>(rows, size, x.data(), w.data(), kEps, got_y.data(), rstd.data());
-  kernels::rms_norm_backward<T>(rows, size, x.data(), gy.data(), rstd.data(), w.data(), got_gx.data(), 0,
-                                got_gw.data(), 0);
-  check_close(got_y, y);
-  check_close(got_gx, gx);
-  check_close(got_gw, gw, 4 * kTolerance<T>);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
