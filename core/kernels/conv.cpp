@@ -3,6 +3,7 @@
 #include <evenkeel/core/kernels/conv_columns.h>
 #include <evenkeel/core/kernels/conv_depthwise.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_images.h>
 #include <evenkeel/core/kernels/conv_linear.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
@@ -26,6 +27,7 @@ namespace evenkeel::kernels {
 //   y gx gw  conv_linear.h      a kernel that covers the whole input
 //   y gx gw  conv_pointwise.h   one tap, many channels or few cells, also with strides; gw if weights are
 //                               many
+//   y gx     conv_images.h      small planes of many images, most where much of what outputs read is padding
 //     gx     conv_columns.h     cells that few outputs read: without padding, large strides, few outputs
 //   y gx gw  conv_winograd.h    unit strides, 3 taps or from 5 on along the last axis, 1 to 5 channels, for
 //                               gw 4, where products spared cost more than transforms; gw not where
@@ -40,12 +42,12 @@ namespace evenkeel::kernels {
 //      gw    conv_direct.h      conv_dot_weight_grad() for up to 4 output channels a group, 12 on long planes
 //      gw    conv_direct.h      conv_direct_weight_grad() for all others
 //
-// f64 has the first two lines and the last three. Pointwise and columns are products of matrices
-// (gemm_blocks.h), taken with 512-bit vectors alone (kWidePaths); depthwise reads planes, the other paths
-// but the linear one read shifted views of padded tiles. A cell that is not finite may spoil all outputs of
-// the quadruples or squares that Winograd's F(4, 3) computes from it, and gradients of weights that it would
-// not have met: lanes behind a row's end multiply zeros by cells. A transposed convolution is the gradient of
-// the input.
+// f64 has the first two lines and the last three. Images, pointwise and columns are taken with 512-bit
+// vectors alone (kWidePaths), the last two as products of matrices (gemm_blocks.h); depthwise and images read
+// planes, the other paths but the linear one read shifted views of padded tiles. A cell that is not finite
+// may spoil all outputs of the quadruples or squares that Winograd's F(4, 3) computes from it, and gradients
+// of weights that it would not have met: lanes behind a row's end multiply zeros by cells. A transposed
+// convolution is the gradient of the input.
 //
 // conv_tile.h lays out the tiles and cuts the work for the threads, row_copy.h fills their rows, conv_pack.h
 // puts the weights in order, conv_micro.h has the innermost loops, conv_pass.h brings results to their
@@ -95,6 +97,8 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
   if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
+    const auto pass = forward_pass(g, x, w, bias, y);
+    if (conv_images_pay(g, pass)) return conv_by_images(pass);
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, winograd_form(g), x, w, bias, y);
   }
   run(forward_pass(g, x, w, bias, y));
@@ -108,6 +112,8 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   if (conv_is_linear(g)) return conv_linear_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
+    const auto pass = input_grad_pass(g, gy, w, gx, beta);
+    if (conv_images_pay(g, pass)) return conv_by_images(pass);
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, winograd_form(g), gy, w, gx, beta);
   }

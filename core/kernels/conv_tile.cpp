@@ -28,16 +28,16 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 
 }  // namespace
 
+std::int64_t Correlation::pairs_read(int axis) const {
+  std::int64_t pairs = 0;
+  for (std::int64_t q = 0; q < out[axis]; ++q)
+    for (std::int64_t tap = 0; tap < std::ssize(at[axis]); ++tap) pairs += reads(axis, q, tap) ? 1 : 0;
+  return pairs;
+}
+
 double Correlation::rows_read() const {
-  double share = 1;
-  for (int axis = 0; axis < 2; ++axis) {
-    const auto axis_taps = static_cast<std::int64_t>(at[axis].size());
-    std::int64_t read = 0;
-    for (std::int64_t q = 0; q < out[axis]; ++q)
-      for (std::int64_t tap = 0; tap < axis_taps; ++tap) read += reads(axis, q, tap) ? 1 : 0;
-    share *= static_cast<double>(read) / static_cast<double>(out[axis] * axis_taps);
-  }
-  return share;
+  const auto pairs = static_cast<std::int64_t>(at[0].size() * at[1].size()) * out[0] * out[1];
+  return static_cast<double>(pairs_read(0) * pairs_read(1)) / static_cast<double>(pairs);
 }
 
 Correlation forward_correlation(const ConvGeometry& g) {

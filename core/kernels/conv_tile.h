@@ -30,6 +30,8 @@ struct Correlation {
     const std::int64_t cell = q * step[axis] + at[axis][static_cast<std::size_t>(tap)];
     return cell + span[axis] > 0 && cell < source[axis];
   }
+  /// Pairs of an output and a tap of an axis whose cell lies in the source.
+  std::int64_t pairs_read(int axis) const;
   /// Share of all rows of outputs and rows of taps whose cells lie in the source.
   double rows_read() const;
 };

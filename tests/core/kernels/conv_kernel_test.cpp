@@ -8,6 +8,7 @@
 #include <evenkeel/core/kernels/conv_depthwise_plane.h>
 #include <evenkeel/core/kernels/conv_depthwise_rows.h>
 #include <evenkeel/core/kernels/conv_direct.h>
+#include <evenkeel/core/kernels/conv_images.h>
 #include <evenkeel/core/kernels/conv_linear.h>
 #include <evenkeel/core/kernels/conv_pointwise.h>
 #include <evenkeel/core/kernels/conv_winograd.h>
@@ -152,9 +153,11 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
     const auto backward = [&](float* gx) { return kernels::input_grad_pass(g, gy, w, gx, 1.0f); };
 
     std::vector<Path> to_y{{"direct", [&](float* y) { kernels::conv_direct(forward(y)); }},
-                           {"channels", [&](float* y) { kernels::conv_by_channels(forward(y)); }}};
+                           {"channels", [&](float* y) { kernels::conv_by_channels(forward(y)); }},
+                           {"images", [&](float* y) { kernels::conv_by_images(forward(y)); }}};
     std::vector<Path> to_gx{{"direct", [&](float* gx) { kernels::conv_direct(backward(gx)); }},
-                            {"channels", [&](float* gx) { kernels::conv_by_channels(backward(gx)); }}};
+                            {"channels", [&](float* gx) { kernels::conv_by_channels(backward(gx)); }},
+                            {"images", [&](float* gx) { kernels::conv_by_images(backward(gx)); }}};
     std::vector<Path> to_gw{
         {"direct", [&](float* gw) { kernels::conv_direct_weight_grad(g, x, gy, gw, 1.0f); }},
         {"dot", [&](float* gw) { kernels::conv_dot_weight_grad(g, x, gy, gw, 1.0f); }}};
