@@ -4,6 +4,7 @@
 #include <evenkeel/core/kernels/conv_winograd.h>
 #include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/transpose.h>
+#include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
@@ -23,6 +24,14 @@ std::int64_t cells_read(const ConvPass<float>& pass) {
   return pass.shape.pairs_read(0) * pass.shape.pairs_read(1) * pass.shape.pairs_read(2);
 }
 
+/// As many as fill a block. A pass that is cut by images alone gets as many tiles as keep all threads busy,
+/// which changes no sum.
+std::int64_t images_of_a_tile(const ConvPass<float>& pass) {
+  const std::int64_t tiles = ceil_div(pass.images, kMostImages);
+  const bool uncut = pass.groups == 1 && pass.rows <= micro::kMaxMatrixVectors * kLanes;
+  return ceil_div(pass.images, uncut ? ceil_div(tiles, num_threads()) * num_threads() : tiles);
+}
+
 /// Which cells each output reads, by which taps.
 class CellRuns {
  public:
@@ -33,6 +42,7 @@ class CellRuns {
 
   explicit CellRuns(const ConvPass<float>& pass) : p_(pass) {
     list_taps();
+    const Sizes3& step = p_.shape.step;
     const Sizes3 phases{std::min(p_.step[0], p_.size[0]), std::min(p_.step[1], p_.size[1]),
                         std::min(p_.step[2], p_.size[2])};
     for (std::int64_t d = 0; d < p_.size[0]; ++d)
@@ -40,7 +50,8 @@ class CellRuns {
         for (std::int64_t w = 0; w < p_.size[2]; ++w) {
           const std::int64_t phase =
               (d % p_.step[0] * phases[1] + h % p_.step[1]) * phases[2] + w % p_.step[2];
-          list_runs({d / p_.step[0], h / p_.step[1], w / p_.step[2]}, static_cast<std::size_t>(phase));
+          list_runs({d / p_.step[0] * step[0], h / p_.step[1] * step[1], w / p_.step[2] * step[2]},
+                    static_cast<std::size_t>(phase));
           ends_.push_back(static_cast<std::int64_t>(runs_.size()));
         }
   }
@@ -59,7 +70,7 @@ class CellRuns {
     return {tap / (high * wide), tap / wide % high, tap % wide};
   }
 
-  Sizes3 offsets(std::int64_t tap) const {
+  Sizes3 offset(std::int64_t tap) const {
     const Sizes3 at = split(tap);
     return {p_.shape.at[0][at[0]], p_.shape.at[1][at[1]], p_.shape.at[2][at[2]]};
   }
@@ -80,35 +91,33 @@ class CellRuns {
       std::copy_if(phase.tap.begin(), phase.tap.end(), std::back_inserter(taps_),
                    [&](std::int64_t tap) { return is_read(tap); });
       std::sort(taps_.begin() + static_cast<std::ptrdiff_t>(first_tap_.back()), taps_.end(),
-                [&](std::int64_t a, std::int64_t b) { return offsets(a) < offsets(b); });
+                [&](std::int64_t a, std::int64_t b) { return offset(a) < offset(b); });
     }
     first_tap_.push_back(taps_.size());
+    for (const std::int64_t tap : taps_) offsets_.push_back(offset(tap));
   }
 
-  void list_runs(const Sizes3& output, std::size_t phase) {
-    const auto before = static_cast<std::int64_t>(runs_.size());
-    const Sizes3 &size = p_.shape.source, &step = p_.shape.step;
+  /// Of the output whose cells without a tap's offset start at `place`.
+  void list_runs(const Sizes3& place, std::size_t phase) {
+    const auto before = std::ssize(runs_);
+    const Sizes3& size = p_.shape.source;
     for (std::size_t i = first_tap_[phase]; i < first_tap_[phase + 1]; ++i) {
-      const Sizes3 at = offsets(taps_[i]);
-      std::int64_t cell = 0;
-      bool inside = true;
-      for (int axis = 0; axis < 3; ++axis) {
-        const std::int64_t along = output[axis] * step[axis] + at[axis];
-        inside = inside && along >= 0 && along < size[axis];
-        cell = cell * size[axis] + along;
-      }
-      if (!inside) continue;
+      const Sizes3& at = offsets_[i];
+      const std::int64_t d = place[0] + at[0], h = place[1] + at[1], w = place[2] + at[2];
+      if (w < 0 || w >= size[2] || h < 0 || h >= size[1] || d < 0 || d >= size[0]) continue;
+      const auto cell = static_cast<std::int32_t>((d * size[1] + h) * size[2] + w);
       const auto tap = static_cast<std::int32_t>(i);
       if (std::ssize(runs_) > before && runs_.back().tap + runs_.back().count == tap &&
           runs_.back().cell + runs_.back().count == cell)
         ++runs_.back().count;
       else
-        runs_.push_back({tap, 1, static_cast<std::int32_t>(cell)});
+        runs_.push_back({tap, 1, cell});
     }
   }
 
   const ConvPass<float>& p_;
   std::vector<std::int64_t> taps_;
+  std::vector<Sizes3> offsets_;         ///< of the cells that they read
   std::vector<std::size_t> first_tap_;  ///< of each phase, and of one more
   ScratchVector<Run> runs_;
   ScratchVector<std::int64_t> ends_;
@@ -123,7 +132,7 @@ class Runner {
         outputs_(product(pass.size)),
         taps_(static_cast<std::int64_t>(reads_.taps().size())),
         vectors_(ceil_div(pass.rows, kLanes)),
-        images_(even_part(pass.images, kMostImages)),
+        images_(images_of_a_tile(pass)),
         block_channels_(even_part(pass.channels, channels_in_cache())),
         blocks_(vectors_, micro::kMaxMatrixVectors),
         packed_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * taps_)),
