@@ -7,6 +7,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace evenkeel::kernels {
@@ -47,10 +48,10 @@ void input_gradient(std::int64_t size, const T* x, const T* gy, T mean, T rstd, 
   GradientSums sums;
   if (weight != nullptr)
     sums = gradient_sums(
-        x, [=](std::int64_t i) { return gy[i] * weight[i]; }, size, mean);
+        x, [=](auto read) { return read(gy) * read(weight); }, size, mean);
   else
     sums = gradient_sums(
-        x, [=](std::int64_t i) { return gy[i]; }, size, mean);
+        x, [=](auto read) { return read(gy); }, size, mean);
   const auto inverse = 1 / static_cast<double>(size);
   const T level = centered ? static_cast<T>(sums.gradient * inverse) : T(0);
   const T slope = static_cast<T>(sums.product * inverse) * rstd * rstd;
@@ -95,11 +96,10 @@ void backward_rows(std::int64_t rows, std::int64_t size, const T* x, const T* gy
 
 // Short rows, as columns side by side: statistics are sums in double, as those of few elements are.
 
-/// Whether rows are turned into columns; those of layer norm, `centered`, take more sums.
-bool is_short(std::int64_t size, bool centered) {
-  constexpr std::int64_t kMost = 63, kMostCentered = 95;
-  return 0 < size && size <= (centered ? kMostCentered : kMost);
-}
+/// Rows up to this length are turned into columns, and those of which a mean is taken first.
+constexpr std::int64_t kShortRow = 31, kShortRowOfMean = 95;
+
+bool is_short(std::int64_t size, std::int64_t most) { return 0 < size && size <= most; }
 
 /// sum[j] = f(k, j) summed up over k < n.
 template <class Count, class F>
@@ -215,7 +215,7 @@ void backward_turned(std::int64_t rows, std::int64_t size, const T* x, const T* 
 template <class T>
 void backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, const T* mean, const T* rstd,
               const T* weight, T* gx, T gx_beta, T* gweight, T* gbias, T parameter_beta) {
-  const auto by = is_short(size, mean != nullptr) ? backward_turned<T> : backward_rows<T>;
+  const auto by = is_short(size, kShortRow) ? backward_turned<T> : backward_rows<T>;
   by(rows, size, x, gy, mean, rstd, weight, gx, gx_beta, gweight, gbias, parameter_beta);
 }
 
@@ -224,7 +224,7 @@ void backward(std::int64_t rows, std::int64_t size, const T* x, const T* gy, con
 template <class T>
 void layer_norm_forward(std::int64_t rows, std::int64_t size, const T* x, const T* weight, const T* bias,
                         double eps, T* y, T* mean, T* rstd) {
-  if (is_short(size, true)) return forward_turned(rows, size, x, weight, bias, eps, y, mean, rstd);
+  if (is_short(size, kShortRowOfMean)) return forward_turned(rows, size, x, weight, bias, eps, y, mean, rstd);
   each_row(rows, size, [&](std::int64_t row) {
     const Moments m = moments_of(x + row * size, size);
     mean[row] = static_cast<T>(m.mean);
@@ -243,14 +243,16 @@ void layer_norm_backward(std::int64_t rows, std::int64_t size, const T* x, const
 template <class T>
 void rms_norm_forward(std::int64_t rows, std::int64_t size, const T* x, const T* weight, double eps, T* y,
                       T* rstd) {
-  if (is_short(size, false)) return forward_turned<T>(rows, size, x, weight, nullptr, eps, y, nullptr, rstd);
+  if (is_short(size, kShortRow))
+    return forward_turned<T>(rows, size, x, weight, nullptr, eps, y, nullptr, rstd);
   each_row(rows, size, [&](std::int64_t row) {
     const T* in = x + row * size;
     double squares = 0;
     for (std::int64_t begin = 0; begin < size; begin += kMomentBlock)
-      squares += static_cast<double>(sum_lanes<T>(std::min(kMomentBlock, size - begin), [=](std::int64_t i) {
-        return in[begin + i] * in[begin + i];
-      }));
+      squares +=
+          static_cast<double>(vector_sums<T, 1>(begin, std::min(begin + kMomentBlock, size), [=](auto read) {
+            return std::array{read(in) * read(in)};
+          })[0]);
     rstd[row] =
         static_cast<T>(1 / std::sqrt(squares / static_cast<double>(std::max<std::int64_t>(size, 1)) + eps));
     apply<T>(size, in, T(0), rstd[row], weight, nullptr, y + row * size);

@@ -6,6 +6,7 @@
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace evenkeel::kernels {
@@ -87,16 +88,17 @@ struct Line {
     shift = bias != nullptr ? bias[c] : T(0);
     slope = then.kind == NormActivation<T>::Kind::prelu ? then.slope[then.slopes == 1 ? 0 : c] : T(0);
   }
-  T operator()(T x) const { return (x - center) * scale + shift; }
+  /// Of an element, or of a vector of them.
+  auto operator()(auto x) const { return (x - center) * scale + shift; }
 };
 
-/// Calls f with the gradient of the norm's output as a function of the place in a row.
+/// Calls f with the gradient of the norm's output as a function of the input and of the output's gradient.
 template <class T, class F>
-void with_gradient(const NormActivation<T>& then, const Line<T>& line, const T* x, const T* gy, F&& f) {
+void with_gradient(const NormActivation<T>& then, const Line<T>& line, F&& f) {
   if (then.kind == NormActivation<T>::Kind::none)
-    f([=](std::int64_t i) { return gy[i]; });
+    f([](auto, auto gy) { return gy; });
   else
-    f([=](std::int64_t i) { return line(x[i]) > 0 ? gy[i] : gy[i] * line.slope; });
+    f([=](auto x, auto gy) { return line(x) > T(0) ? gy : gy * line.slope; });
 }
 
 }  // namespace
@@ -135,15 +137,16 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     const T* in = x + row * g.size;
     const T* out = gy + row * g.size;
     const Line line(g, row, mean, rstd, weight, bias, then);
-    with_gradient(then, line, in, out, [&](auto gradient) {
-      sums.data()[row] = gradient_sums(in, gradient, g.size, line.center, in, out);
+    with_gradient(then, line, [&](auto gradient) {
+      sums.data()[row] = gradient_sums(
+          in, [=](auto read) { return gradient(read(in), read(out)); }, g.size, line.center, in, out);
     });
     sums.data()[row].product *= static_cast<double>(rstd[statistic_of(g, row)]);
     if (gslope != nullptr)
-      slope_sums.data()[row] = static_cast<double>(sum_lanes<T>(g.size, [=](std::int64_t i) {
-        const T z = line(in[i]);
-        return out[i] * (z > 0 ? T(0) : z);
-      }));
+      slope_sums.data()[row] = static_cast<double>(vector_sums<T, 1>(0, g.size, [=](auto read) {
+        const auto z = line(read(in));
+        return std::array{read(out) * (z > T(0) ? typename Simd<T>::Vector{} : z)};
+      })[0]);
   };
   // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic: as
   // scale * gy - slope * (x - center) - level.
@@ -159,9 +162,9 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     const T* in = x + row * g.size;
     const T* out = gy + row * g.size;
     T* to = gx + row * g.size;
-    with_gradient(then, line, in, out, [&](auto gradient) {
+    with_gradient(then, line, [&](auto gradient) {
       const auto value = [=](std::int64_t i) {
-        return line.scale * gradient(i) - slope * (in[i] - line.center) - level;
+        return line.scale * gradient(in[i], out[i]) - slope * (in[i] - line.center) - level;
       };
       if (gx_beta == T(0))
         map_range(

@@ -3,6 +3,7 @@
 #include <evenkeel/core/kernels/spatial.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <utility>
 
@@ -232,6 +233,16 @@ typename Simd<T>::Vector joined(typename Simd<T>::Vector a, typename Simd<T>::Ve
     return __builtin_shufflevector(a, b, (kIndex + kFirst)...);
   }
   (std::make_integer_sequence<int, Simd<T>::kLanes>{});
+}
+
+/// The sum of the lanes of `value`: of its halves, then of their halves …
+template <class T>
+T sum_of_lanes(typename Simd<T>::Vector value) {
+  const auto fold = [&]<int... kHalving>(std::integer_sequence<int, kHalving...>) {
+    ((value += joined<T, (Simd<T>::kLanes >> (kHalving + 1))>(value, value)), ...);
+  };
+  fold(std::make_integer_sequence<int, std::countr_zero(static_cast<unsigned>(Simd<T>::kLanes))>{});
+  return value[0];
 }
 
 /// Lane i is lane lanes[i] of `value`.
