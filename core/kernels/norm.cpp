@@ -1,6 +1,7 @@
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/moments.h>
 #include <evenkeel/core/kernels/norm.h>
+#include <evenkeel/core/kernels/norm_columns.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
@@ -46,6 +47,7 @@ void rows_of_statistic(const NormGeometry& g, std::int64_t s, F&& f) {
 template <class T>
 void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
   const detail::FlushDenormals flush;
+  if (norm_columns_pay(g)) return column_moments(g, x, mean, variance);
   const std::int64_t rows = g.batch * g.channels;
   detail::Workspace<Moments> partial(static_cast<std::size_t>(rows));
   each_row(g, [&](std::int64_t row) { partial.data()[row] = moments_of(x + row * g.size, g.size); });
@@ -92,6 +94,32 @@ struct Line {
   auto operator()(auto x) const { return (x - center) * scale + shift; }
 };
 
+/// The lines of all channels, for the columns of an item.
+template <class T>
+class AllLines {
+ public:
+  AllLines(const NormGeometry& g, const T* mean, const T* rstd, const T* weight, const T* bias,
+           const NormActivation<T>& then)
+      : columns_(g.channels * g.size), values_(static_cast<std::size_t>(4 * columns_)) {
+    for (std::int64_t c = 0; c < g.channels; ++c) {
+      const Line line(g, c, mean, rstd, weight, bias, then);
+      T* to = values_.data() + c * g.size;
+      for (const T value : {line.center, line.scale, line.shift, line.slope}) {
+        std::fill_n(to, g.size, value);
+        to += columns_;
+      }
+    }
+  }
+  ColumnLines<T> lines() const {
+    const T* at = values_.data();
+    return {at, at + columns_, at + 2 * columns_, at + 3 * columns_};
+  }
+
+ private:
+  std::int64_t columns_;
+  detail::Workspace<T> values_;
+};
+
 /// Calls f with the gradient of the norm's output as a function of the input and of the output's gradient.
 template <class T, class F>
 void with_gradient(const NormActivation<T>& then, const Line<T>& line, F&& f) {
@@ -107,6 +135,8 @@ template <class T>
 void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T* rstd, const T* weight,
                        const T* bias, T* y, const NormActivation<T>& then) {
   using Kind = typename NormActivation<T>::Kind;
+  if (norm_columns_pay(g))
+    return column_forward(g, AllLines(g, mean, rstd, weight, bias, then).lines(), x, y, then.kind);
   each_row(g, [&](std::int64_t row) {
     const Line line(g, row, mean, rstd, weight, bias, then);
     const T* in = x + row * g.size;
@@ -129,8 +159,11 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
                         const T* rstd, const T* weight, T* gx, T gx_beta, T* gweight, T* gbias,
                         T parameter_beta, const NormActivation<T>& then, const T* bias, T* gslope) {
   const detail::FlushDenormals flush;
-  // A row's sum of gy, and of gy * normalised x; gy from here on is the gradient of the norm's output.
-  const auto rows = static_cast<std::size_t>(g.batch * g.channels);
+  // A row's sum of gy, and of gy * normalised x; gy from here on is the gradient of the norm's output. By
+  // columns all rows of a channel count as one.
+  const bool by_columns = norm_columns_pay(g);
+  const std::int64_t items = by_columns ? 1 : g.batch;
+  const auto rows = static_cast<std::size_t>(items * g.channels);
   detail::Workspace<GradientSums> sums(rows);
   detail::Workspace<double> slope_sums(gslope != nullptr ? rows : 0);
   const auto sum_row = [&](std::int64_t row) {
@@ -175,7 +208,24 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     });
   };
 
-  if (from_input && gx != nullptr && g.groups == g.channels) {
+  if (by_columns) {
+    const AllLines all(g, mean, rstd, weight, bias, then);
+    const bool activated = then.kind != NormActivation<T>::Kind::none;
+    column_gradient_sums(g, all.lines(), x, gy, activated, sums.data(),
+                         gslope != nullptr ? slope_sums.data() : nullptr);
+    const std::int64_t columns = g.channels * g.size;
+    detail::Workspace<T> shares(static_cast<std::size_t>(2 * columns));  // slopes, levels
+    for (std::int64_t c = 0; c < g.channels; ++c) {
+      sums.data()[c].product *= static_cast<double>(rstd[c]);
+      GradientSums means;
+      if (from_input) add_share(c, means);
+      std::fill_n(shares.data() + c * g.size, g.size, rstd[c] * rstd[c] * static_cast<T>(means.product));
+      std::fill_n(shares.data() + columns + c * g.size, g.size, rstd[c] * static_cast<T>(means.gradient));
+    }
+    if (gx != nullptr)
+      column_input_grad(g, all.lines(), x, gy, activated, shares.data(), shares.data() + columns, gx,
+                        gx_beta);
+  } else if (from_input && gx != nullptr && g.groups == g.channels) {
     // Each row has its own statistic: done with while it is in the cache.
     each_row(g, [&](std::int64_t row) {
       sum_row(row);
@@ -200,13 +250,13 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
   };
   for (std::int64_t c = 0; c < g.channels && (gweight != nullptr || gbias != nullptr); ++c) {
     GradientSums all;
-    for (std::int64_t n = 0; n < g.batch; ++n) all.add(sums.data()[n * g.channels + c], 1.0);
+    for (std::int64_t n = 0; n < items; ++n) all.add(sums.data()[n * g.channels + c], 1.0);
     if (gweight != nullptr) store(gweight + c, all.product);
     if (gbias != nullptr) store(gbias + c, all.gradient);
   }
   for (std::int64_t slope = 0; gslope != nullptr && slope < then.slopes; ++slope) {
     double all = 0;
-    for (std::int64_t row = slope; row < g.batch * g.channels; row += then.slopes)
+    for (std::int64_t row = slope; row < items * g.channels; row += then.slopes)
       all += slope_sums.data()[row];
     store(gslope + slope, all);
   }
