@@ -20,10 +20,10 @@ namespace evenkeel::kernels {
 //
 //   y = forward, gx = gradient of the input, gw = gradient of the weights
 //
-//   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more, last stride 1 or 2: small planes by
-//                               vectors of channels (conv_depthwise_lanes.h), several rows with unit strides
-//                               in a frame of zeros that stays in the L2 cache (conv_depthwise_plane.h),
-//                               others by rows where they lie
+//   y gx gw  conv_depthwise.h   a channel a group, 8 planes or more: small planes by vectors of channels
+//                               (conv_depthwise_lanes.h), with a last stride up to 4; with 1 or 2 all others,
+//                               several rows with unit strides in a frame of zeros that stays in the L2
+//                               cache (conv_depthwise_plane.h), the rest by rows where they lie
 //   y gx gw  conv_linear.h      a kernel that covers the whole input
 //   y gx gw  conv_pointwise.h   one tap, many channels or few cells, also with strides; gw if weights are
 //                               many
@@ -93,7 +93,7 @@ template <class T>
 void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y) {
   if (!has_outputs(geometry)) return;
   const ConvGeometry g = with_axes_joined(geometry);
-  if (conv_is_depthwise(g)) return conv_depthwise_forward(g, x, w, bias, y);
+  if (conv_is_depthwise<T>(g)) return conv_depthwise_forward(g, x, w, bias, y);
   if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
@@ -108,7 +108,7 @@ template <class T>
 void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* gx, T beta) {
   if (!has_inputs(geometry)) return;
   const ConvGeometry g = with_axes_joined(geometry);
-  if (conv_is_depthwise(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
+  if (conv_is_depthwise<T>(g)) return conv_depthwise_input_grad(g, gy, w, gx, beta);
   if (conv_is_linear(g)) return conv_linear_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
@@ -127,7 +127,7 @@ void conv_weight_grad(const ConvGeometry& geometry, const T* x, const T* gy, T* 
     return;
   }
   const ConvGeometry g = with_axes_joined(geometry);
-  if (conv_is_depthwise(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
+  if (conv_is_depthwise<T>(g)) return conv_depthwise_weight_grad(g, x, gy, gw, beta);
   if (conv_is_linear(g)) return conv_linear_weight_grad(g, x, gy, gw, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_weight_grad_pays(g)) return conv_pointwise_weight_grad(g, x, gy, gw, beta);

@@ -5,10 +5,11 @@
 
 namespace evenkeel::kernels {
 
+template <class T>
 bool conv_is_depthwise(const ConvGeometry& g) {
   constexpr std::int64_t kManyPlanes = 8;
   return g.in_channels == g.groups && g.out_channels == g.groups && g.batch * g.groups >= kManyPlanes &&
-         g.stride[g.rank - 1] <= 2;
+         (g.stride[g.rank - 1] <= 2 || depthwise_by_lanes<T>(g, false));
 }
 
 template <class T>
@@ -33,6 +34,7 @@ void conv_depthwise_weight_grad(const ConvGeometry& g, const T* x, const T* gy, 
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                \
+  template bool conv_is_depthwise<T>(const ConvGeometry&);                                     \
   template void conv_depthwise_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
   template void conv_depthwise_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
   template void conv_depthwise_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);

@@ -5,7 +5,8 @@
 namespace evenkeel::kernels {
 
 /// Whether every channel is convolved by itself, enough planes are there to share out, and the last axis's
-/// stride is one or two.
+/// stride is one or two, or more where depthwise_by_lanes().
+template <class T>
 bool conv_is_depthwise(const ConvGeometry& g);
 
 /// As conv_forward(), conv_input_grad() and conv_weight_grad(), where conv_is_depthwise(): by lanes where

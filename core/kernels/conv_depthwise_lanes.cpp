@@ -151,6 +151,10 @@ template <class T>
 void run_blocks(const ConvGeometry& g, bool turned, const T* source, const T* w, const T* bias, bool add,
                 T* target) {
   using S = Simd<T>;
+  static constexpr auto by_step = []<int... kLess>(std::integer_sequence<int, kLess...>) {
+    return std::array{block_rows<T, kLess + 1>...};
+  }
+  (std::make_integer_sequence<int, kMaxLanesStep>{});
   const Plan<T> plan(g, turned);
   const std::int64_t weights = plan.all_taps * S::kLanes, results = product(plan.target);
   detail::Workspace<T> packed(static_cast<std::size_t>(plan.blocks * weights));
@@ -166,10 +170,7 @@ void run_blocks(const ConvGeometry& g, bool turned, const T* source, const T* w,
       const std::int64_t plane = i / plan.blocks * g.groups + channel;
       const T* cells = scratch.pad(source + plane * product(plan.source), some);
       const auto start = bias != nullptr ? S::load_between(bias, channel, 0, g.groups) : typename S::Vector{};
-      if (plan.step == 1)
-        block_rows<T, 1>(plan, cells, packed.data() + block * weights, start, sums.data());
-      else
-        block_rows<T, 2>(plan, cells, packed.data() + block * weights, start, sums.data());
+      by_step[plan.step - 1](plan, cells, packed.data() + block * weights, start, sums.data());
       scratch.turn_back(sums.data(), results, some, add, target + plane * results);
     }
   });
@@ -235,14 +236,15 @@ bool depthwise_by_lanes(const ConvGeometry& g, bool weights) {
   constexpr std::int64_t kNearBytes = 32 << 10, kMostBytes = 256 << 10;
   constexpr std::int64_t kNearCell = 8, kFarCell = 12;  // transposed, there and back
   constexpr std::int64_t kVector = 8, kPlaneRow = 2, kRow = 60;
-  if (g.groups < kLanes) return false;
+  if (g.groups < kLanes || g.stride[g.rank - 1] > kMaxLanesStep) return false;
   const Sizes3 out = as_volume(g.rank, g.out, 1);
   const std::int64_t outs = product(out), in = product(as_volume(g.rank, g.in, 1));
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   const std::int64_t bytes = std::max(in, outs) * kVectorBytes;
   if (bytes > kMostBytes) return false;
   const std::int64_t lanes = outs * taps + (in + outs) * (bytes > kNearBytes ? kFarCell : kNearCell);
-  const std::int64_t step = g.stride[g.rank - 1] == 1 ? 1 : 3;  // vectors of every second cell are shuffled
+  const std::int64_t step =
+      g.stride[g.rank - 1] == 1 ? 1 : 3;  // vectors of cells that lie apart are shuffled
   const std::int64_t row =
       ceil_div(out[2], kLanes) * (taps * step + kVector) + (depthwise_by_planes<T>(g) ? kPlaneRow : kRow);
   const double gain = static_cast<double>(out[0] * out[1] * row * g.groups) /
@@ -266,8 +268,11 @@ void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy,
   const Plan<T> plan(g, false);
   const auto meetings = plan.meetings();
   const bool dense = plan.dilation == 1;
-  const auto add = plan.step == 1 ? (dense ? block_weights<T, 1, true> : block_weights<T, 1, false>)
-                                  : (dense ? block_weights<T, 2, true> : block_weights<T, 2, false>);
+  static constexpr auto by_step = []<int... kLess>(std::integer_sequence<int, kLess...>) {
+    return std::array{std::array{block_weights<T, kLess + 1, false>, block_weights<T, kLess + 1, true>}...};
+  }
+  (std::make_integer_sequence<int, kMaxLanesStep>{});
+  const auto add = by_step[plan.step - 1][dense ? 1 : 0];
   const std::int64_t outs = product(plan.target), in = product(plan.source);
   const std::int64_t cuts = depthwise_cuts(plan.blocks, g.batch);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * plan.all_taps));

@@ -4,6 +4,8 @@
 
 namespace evenkeel::kernels {
 
+inline constexpr int kMaxLanesStep = 4;  ///< stride of the last axis
+
 /// Whether a depthwise convolution runs with a vector's lanes as channels: enough of them, on planes too
 /// narrow to fill vectors with neighbouring positions. The gradient of the `weights` gains from it earlier.
 template <class T>

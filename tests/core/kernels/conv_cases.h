@@ -82,6 +82,9 @@ inline const std::vector<ConvCase>& cases() {
       {2, 3, 4, 4, 4, {9, 33}, {3, 3}, {2, 2}, {1, 1}, {1, 1}},
       {2, 3, 4, 4, 4, {9, 160}, {3, 5}, {3, 2}, {2, 2}, {2, 3}},
       {3, 2, 4, 4, 4, {4, 6, 7}, {3, 3, 3}, {2, 1, 2}, {1, 1, 1}, {1, 1, 1}},
+      // Depthwise by vectors of channels, strides beyond two.
+      {2, 3, 20, 20, 20, {9, 11}, {3, 3}, {2, 3}, {1, 1}, {1, 1}},
+      {1, 2, 18, 18, 18, {31}, {5}, {4}, {2}, {3}},
       // Depthwise by planes in a frame of zeros: blocks of rows and of vectors with every rest.
       {2, 4, 4, 4, 4, {7, 5}, {5, 5}, {1, 1}, {1, 1}, {2, 2}},
       {2, 3, 3, 3, 3, {2, 40}, {2, 3}, {1, 1}, {1, 2}, {1, 2}},

@@ -179,6 +179,8 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
       to_y.push_back({"rows", [&](float* y) { kernels::depthwise_rows_forward(g, x, w, bias, y); }});
       to_gx.push_back({"rows", [&](float* gx) { kernels::depthwise_rows_input_grad(g, gy, w, gx, 1.0f); }});
       to_gw.push_back({"rows", [&](float* gw) { kernels::depthwise_rows_weight_grad(g, x, gy, gw, 1.0f); }});
+    }
+    if (is_depthwise(g) && g.stride[g.rank - 1] <= kernels::kMaxLanesStep) {
       to_y.push_back({"lanes", [&](float* y) { kernels::depthwise_lanes_forward(g, x, w, bias, y); }});
       to_gx.push_back({"lanes", [&](float* gx) { kernels::depthwise_lanes_input_grad(g, gy, w, gx, 1.0f); }});
       to_gw.push_back(
