@@ -88,7 +88,7 @@ struct Dots {
   std::int64_t ldb;
   float beta;
   float* c;
-  std::int64_t ldc;
+  std::int64_t row_step, column_step;  ///< distances of c's elements
 
   /// Columns [begin, end) of c by blocks of kRows; those at the ends take their last row or column again.
   template <int kRows>
@@ -107,7 +107,8 @@ struct Dots {
           float sums[kLanes];
           Block<kRows>::run(rows, columns, last ? kColumns * ldb : 0, steps, sums);
           for (std::int64_t r = 0; r < std::min<std::int64_t>(kRows, m - row); ++r)
-            deliver(sums + r * kColumns, std::min(kColumns, end - j), first > 0, c + (row + r) * ldc + j);
+            deliver(sums + r * kColumns, std::min(kColumns, end - j), first > 0,
+                    c + (row + r) * row_step + j * column_step);
         }
       }
       first += kSumLength;
@@ -116,8 +117,9 @@ struct Dots {
 
   void deliver(const float* sums, std::int64_t count, bool goes_on, float* to) const {
     for (std::int64_t i = 0; i < count; ++i) {
-      const float before = goes_on ? to[i] : beta == 0 ? 0.0f : beta * to[i];
-      to[i] = before + sums[i];
+      float& result = to[i * column_step];
+      const float before = goes_on ? result : beta == 0 ? 0.0f : beta * result;
+      result = before + sums[i];
     }
   }
 };
@@ -214,19 +216,21 @@ bool large(std::int64_t m, std::int64_t n, std::int64_t k) {
 }  // namespace
 
 bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kStepsARow = 16, kSmallResult = 1200;
-  if (!few_rows(m, n) || m > k / kStepsARow) return false;
+  constexpr std::int64_t kStepsARow = 16, kStepsAColumn = 20, kSmallResult = 1200;
+  if (!(few_rows(m, n) && m * kStepsARow <= k) && !(few_rows(n, m) && n * kStepsAColumn <= k)) return false;
   return m * n >= kSmallResult || large(m, n, k);
 }
 
 void gemm_dots(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
                const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
-  const Dots dots{m, n, k, a, lda, b, ldb, beta, c, ldc};
-  detail::parallel_ranges(n, columns_a_piece(m, k, kLanes), [&](std::int64_t begin, std::int64_t end) {
-    if (m == 1) return dots.multiply<1>(begin, end);
-    if (m == 2) return dots.multiply<2>(begin, end);
-    dots.multiply<4>(begin, end);
-  });
+  const Dots dots =
+      n < m ? Dots{n, m, k, b, ldb, a, lda, beta, c, 1, ldc} : Dots{m, n, k, a, lda, b, ldb, beta, c, ldc, 1};
+  detail::parallel_ranges(dots.n, columns_a_piece(dots.m, k, kLanes),
+                          [&](std::int64_t begin, std::int64_t end) {
+                            if (dots.m == 1) return dots.multiply<1>(begin, end);
+                            if (dots.m == 2) return dots.multiply<2>(begin, end);
+                            dots.multiply<4>(begin, end);
+                          });
 }
 
 bool gemm_streams_pays(std::int64_t m, std::int64_t n, std::int64_t k) {

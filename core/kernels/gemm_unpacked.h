@@ -4,7 +4,7 @@
 
 namespace evenkeel::kernels {
 
-/// Whether so few rows of a meet b that packing b would cost more than the products.
+/// Whether so few rows of a meet b, or so few of b a, that packing would cost more than the products.
 bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k);
 
 /// c = a * bᵀ + beta * c in f32, a is m x k, b is n x k: dot products of rows as they lie in memory, nothing
