@@ -97,11 +97,13 @@ void conv_forward(const ConvGeometry& geometry, const T* x, const T* w, const T*
   if (conv_is_linear(g)) return conv_linear_forward(g, x, w, bias, y);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_pays(g)) return conv_pointwise_forward(g, x, w, bias, y);
-    const auto pass = forward_pass(g, x, w, bias, y);
+  }
+  const auto pass = forward_pass(g, x, w, bias, y);
+  if constexpr (std::is_same_v<T, float>) {
     if (conv_images_pay(g, pass)) return conv_by_images(pass);
     if (conv_winograd_pays(g)) return conv_winograd_forward(g, winograd_form(g), x, w, bias, y);
   }
-  run(forward_pass(g, x, w, bias, y));
+  run(pass);
 }
 
 template <class T>
@@ -112,12 +114,14 @@ void conv_input_grad(const ConvGeometry& geometry, const T* gy, const T* w, T* g
   if (conv_is_linear(g)) return conv_linear_input_grad(g, gy, w, gx, beta);
   if constexpr (std::is_same_v<T, float>) {
     if (conv_pointwise_input_grad_pays(g)) return conv_pointwise_input_grad(g, gy, w, gx, beta);
-    const auto pass = input_grad_pass(g, gy, w, gx, beta);
+  }
+  const auto pass = input_grad_pass(g, gy, w, gx, beta);
+  if constexpr (std::is_same_v<T, float>) {
     if (conv_images_pay(g, pass)) return conv_by_images(pass);
     if (conv_columns_input_grad_pays(g)) return conv_columns_input_grad(g, gy, w, gx, beta);
     if (conv_winograd_pays(g)) return conv_winograd_input_grad(g, winograd_form(g), gy, w, gx, beta);
   }
-  run(input_grad_pass(g, gy, w, gx, beta));
+  run(pass);
 }
 
 template <class T>
