@@ -272,7 +272,7 @@ class Runner {
 
 bool conv_images_pay(const ConvGeometry& g, const ConvPass<float>& pass) {
   constexpr std::int64_t kMostCells = 1000, kFewCells = 40;
-  constexpr double kMost = 11.6, kMostOfWinograd = 1.1;
+  constexpr double kMostCost = 11.6, kMostOfWinograd = 1.1;
   const std::int64_t cells = product(pass.shape.source), outputs = product(pass.shape.out);
   if (!kWidePaths || pass.shape.taps() == 1 || std::max(cells, outputs) > kMostCells) return false;
   // Products here, for one that a path with full blocks would take, padding included.
@@ -284,7 +284,7 @@ bool conv_images_pay(const ConvGeometry& g, const ConvPass<float>& pass) {
       (products > kMostOfWinograd || (winograd_form(g) == WinogradForm::squares && cells > kFewCells)))
     return false;
   // Others leave lanes of short rows empty; large planes leave the cache here.
-  return products * std::sqrt(lanes_filled(pass.shape.out[2]) * static_cast<double>(cells)) < kMost;
+  return products * std::sqrt(lanes_filled(pass.shape.out[2]) * static_cast<double>(cells)) < kMostCost;
 }
 
 void conv_by_images(const ConvPass<float>& pass) { Runner(pass).run(); }

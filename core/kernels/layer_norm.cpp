@@ -96,7 +96,8 @@ void backward_rows(std::int64_t rows, std::int64_t size, const T* x, const T* gy
 
 // Short rows, as columns side by side: statistics are sums in double, as those of few elements are.
 
-/// Rows up to this length are turned into columns, and those of which a mean is taken first.
+/// Rows up to these lengths are turned into columns; forward, layer norm gains longer, since it takes two
+/// sums.
 constexpr std::int64_t kShortRow = 31, kShortRowOfMean = 95;
 
 bool is_short(std::int64_t size, std::int64_t most) { return 0 < size && size <= most; }

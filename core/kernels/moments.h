@@ -47,7 +47,7 @@ T sum_lanes(std::int64_t n, F&& f, A*... arrays) {
   return lanes[0];
 }
 
-/// Reads a vector of each array from the same place on, or what is left of it, then zeros.
+/// Reads a vector of each array from the same place on.
 template <class T>
 class VectorAt {
  public:
@@ -62,6 +62,7 @@ class VectorAt {
   std::int64_t at_;
 };
 
+/// The same where fewer are left: zeros behind them.
 template <class T>
 class SomeLanesAt {
  public:

@@ -162,6 +162,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
   // A row's sum of gy, and of gy * normalised x; gy from here on is the gradient of the norm's output. By
   // columns all rows of a channel count as one.
   const bool by_columns = norm_columns_pay(g);
+  const bool takes_sums = from_input || gweight != nullptr || gbias != nullptr || gslope != nullptr;
   const std::int64_t items = by_columns ? 1 : g.batch;
   const auto rows = static_cast<std::size_t>(items * g.channels);
   detail::Workspace<GradientSums> sums(rows);
@@ -211,20 +212,23 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
   if (by_columns) {
     const AllLines all(g, mean, rstd, weight, bias, then);
     const bool activated = then.kind != NormActivation<T>::Kind::none;
-    column_gradient_sums(g, all.lines(), x, gy, activated, sums.data(),
-                         gslope != nullptr ? slope_sums.data() : nullptr);
-    const std::int64_t columns = g.channels * g.size;
-    detail::Workspace<T> shares(static_cast<std::size_t>(2 * columns));  // slopes, levels
-    for (std::int64_t c = 0; c < g.channels; ++c) {
-      sums.data()[c].product *= static_cast<double>(rstd[c]);
-      GradientSums means;
-      if (from_input) add_share(c, means);
-      std::fill_n(shares.data() + c * g.size, g.size, rstd[c] * rstd[c] * static_cast<T>(means.product));
-      std::fill_n(shares.data() + columns + c * g.size, g.size, rstd[c] * static_cast<T>(means.gradient));
+    if (takes_sums) {
+      column_gradient_sums(g, all.lines(), x, gy, activated, sums.data(),
+                           gslope != nullptr ? slope_sums.data() : nullptr);
+      for (std::int64_t c = 0; c < g.channels; ++c) sums.data()[c].product *= static_cast<double>(rstd[c]);
     }
-    if (gx != nullptr)
-      column_input_grad(g, all.lines(), x, gy, activated, shares.data(), shares.data() + columns, gx,
-                        gx_beta);
+    if (gx != nullptr) {
+      const std::int64_t columns = g.channels * g.size;
+      detail::Workspace<T> slopes(static_cast<std::size_t>(columns)),
+          levels(static_cast<std::size_t>(columns));
+      for (std::int64_t c = 0; c < g.channels; ++c) {
+        GradientSums means;
+        if (from_input) add_share(c, means);
+        std::fill_n(slopes.data() + c * g.size, g.size, rstd[c] * rstd[c] * static_cast<T>(means.product));
+        std::fill_n(levels.data() + c * g.size, g.size, rstd[c] * static_cast<T>(means.gradient));
+      }
+      column_input_grad(g, all.lines(), x, gy, activated, slopes.data(), levels.data(), gx, gx_beta);
+    }
   } else if (from_input && gx != nullptr && g.groups == g.channels) {
     // Each row has its own statistic: done with while it is in the cache.
     each_row(g, [&](std::int64_t row) {
@@ -234,7 +238,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
       apply(row, means);
     });
   } else {
-    if (from_input || gweight != nullptr || gbias != nullptr || gslope != nullptr) each_row(g, sum_row);
+    if (takes_sums) each_row(g, sum_row);
     if (gx != nullptr) {
       detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
       for (std::int64_t s = 0; s < g.statistics(); ++s) {

@@ -1,11 +1,11 @@
 #include <evenkeel/core/kernels/norm_columns.h>
+#include <evenkeel/core/kernels/scratch.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
 #include <evenkeel/core/storage.h>
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
 
 namespace evenkeel::kernels {
 
@@ -74,7 +74,7 @@ bool norm_columns_pay(const NormGeometry& g) {
 template <class T>
 void column_moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
   const auto inverse = 1 / static_cast<double>(std::max<std::int64_t>(g.elements(), 1));
-  std::vector<double> totals(static_cast<std::size_t>(g.channels));
+  ScratchVector<double> totals(static_cast<std::size_t>(g.channels));
   channel_sums<1>(g, totals.data(), [=](std::int64_t at, std::int64_t, std::int64_t count, auto& sums) {
     for (std::int64_t j = 0; j < count; ++j) sums[0][j] += static_cast<double>(x[at + j]);
   });
@@ -118,7 +118,7 @@ void column_forward(const NormGeometry& g, const ColumnLines<T>& lines, const T*
 template <class T>
 void column_gradient_sums(const NormGeometry& g, const ColumnLines<T>& lines, const T* x, const T* gy,
                           bool activated, GradientSums* sums, double* slope_sums) {
-  std::vector<double> totals(static_cast<std::size_t>(2 * g.channels));
+  ScratchVector<double> totals(static_cast<std::size_t>(2 * g.channels));
   with_gradient(lines, activated, [&](auto gradient) {
     channel_sums<2>(g, totals.data(),
                     [=](std::int64_t at, std::int64_t column, std::int64_t count, auto& some) {

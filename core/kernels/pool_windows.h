@@ -52,10 +52,10 @@ inline Windows windows_of(const PoolGeometry& g, bool count_padding) {
 
 /// Planes worth handing to another thread.
 inline std::int64_t planes_a_piece(const Windows& windows) {
-  constexpr std::int64_t kLeastRow = 16;  ///< cells that even the shortest row costs
-  const auto cells = [=](const Sizes3& size) { return size[0] * size[1] * std::max(size[2], +kLeastRow); };
-  return std::max<std::int64_t>(
-      1, (1 << 14) / std::max<std::int64_t>(std::max(cells(windows.in), cells(windows.out)), 1));
+  constexpr std::int64_t kPiece = 1 << 14, kLeastRow = 16;  // cells; what even the shortest row costs
+  const auto cells = [=](const Sizes3& size) { return size[0] * size[1] * std::max(size[2], kLeastRow); };
+  return std::max<std::int64_t>(1,
+                                kPiece / std::max({cells(windows.in), cells(windows.out), std::int64_t{1}}));
 }
 
 }  // namespace evenkeel::kernels

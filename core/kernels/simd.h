@@ -21,9 +21,9 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
-/// Whether our own products of matrices, packed or not, and the convolutions made of them, are taken where
-/// they pay with the widest vectors. EVENKEEL_WIDE_PATHS takes them with vectors of 256 bits, too, to count
-/// their instructions: valgrind knows no AVX-512.
+/// Whether our own products of matrices, packed or not, the convolutions made of them, and those by images,
+/// are taken where they pay with the widest vectors. EVENKEEL_WIDE_PATHS takes them with vectors of 256 bits,
+/// too, to count their instructions: valgrind knows no AVX-512.
 #if defined(EVENKEEL_WIDE_PATHS)
 inline constexpr bool kWidePaths = true;
 #else
