@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -18,9 +19,10 @@ namespace evenkeel {
 namespace {
 
 constexpr int kMaxThreads = 256;
-/// Looks for a new job before a worker goes to sleep: some 100 µs, more than the steps between two layers
-/// take; fewer where threads share processors.
-constexpr int kSpins = 2000, kCrowdedSpins = 300;
+using Clock = std::chrono::steady_clock;
+/// How long a worker looks for a new job before it goes to sleep: longer than the steps between two layers
+/// take; shorter where threads share processors.
+constexpr std::chrono::microseconds kLook{100}, kCrowdedLook{15};
 constexpr unsigned kFlushBits = 0x8040;  ///< flush to zero, denormals are zero
 
 thread_local bool inside_piece = false;
@@ -41,7 +43,7 @@ class Pool {
     if (!lock) return false;
     start(thread_count - 1);
     keep_off(sched_getcpu());
-    share_out(count);
+    shares_.share_out(count);
     function_ = f;
     context_ = c;
     control_ = _mm_getcsr();
@@ -50,7 +52,8 @@ class Pool {
     generation_.notify_all();
     work(0);
     ++generation_;
-    for (int spins = 0; inside_ != 0; ++spins) spins < spins_ ? _mm_pause() : std::this_thread::yield();
+    if (!look_until([this] { return inside_ == 0; }))
+      while (inside_ != 0) std::this_thread::yield();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     return true;
   }
@@ -69,9 +72,9 @@ class Pool {
     stopping_ = false;
     callers_cpu_ = -1;
     sched_getaffinity(0, sizeof allowed_, &allowed_);
-    spins_ = CPU_COUNT(&allowed_) > workers ? kSpins : kCrowdedSpins;
+    look_ = CPU_COUNT(&allowed_) > workers ? kLook : kCrowdedLook;
     const int seen = generation_;
-    shares_ = std::vector<Share>(static_cast<std::size_t>(workers) + 1);
+    shares_ = detail::WorkShares(workers + 1);
     for (int i = 1; i <= workers; ++i) workers_.emplace_back([this, seen, i] { serve(seen, i); });
   }
 
@@ -94,19 +97,21 @@ class Pool {
     workers_.clear();
   }
 
-  /// An equal part of the pieces for each thread, neighbours together.
-  void share_out(std::int64_t pieces) {
-    const auto threads = static_cast<std::int64_t>(shares_.size());
-    for (std::int64_t i = 0; i < threads; ++i) {
-      shares_[i].next = pieces * i / threads;
-      shares_[i].end = pieces * (i + 1) / threads;
-    }
+  /// Whether `done` comes true before it is time to sleep. Processors differ tenfold in what a pause takes.
+  template <class Done>
+  bool look_until(Done&& done) const {
+    constexpr int kPauses = 16;
+    const Clock::time_point end = Clock::now() + look_;
+    do {
+      for (int i = 0; i < kPauses; ++i, _mm_pause())
+        if (done()) return true;
+    } while (Clock::now() < end);
+    return false;
   }
 
   void serve(int seen, int thread) {
     for (;;) {
-      for (int spins = 0; generation_ == seen && spins < spins_; ++spins) _mm_pause();
-      generation_.wait(seen);
+      if (!look_until([&] { return generation_ != seen; })) generation_.wait(seen);
       seen = generation_;
       if (stopping_) return;
       ++inside_;
@@ -118,15 +123,10 @@ class Pool {
     }
   }
 
-  /// First the thread's own pieces, then what others have left. The same part of one job after another finds
-  /// in its cache what it left there.
   void work(int thread) {
     inside_piece = true;
-    const std::size_t count = shares_.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      Share& share = shares_[(static_cast<std::size_t>(thread) + i) % count];
-      for (std::int64_t piece = share.next++; piece < share.end; piece = share.next++) run_piece(piece);
-    }
+    for (std::int64_t piece = shares_.take(thread); piece >= 0; piece = shares_.take(thread))
+      run_piece(piece);
     inside_piece = false;
   }
 
@@ -136,26 +136,20 @@ class Pool {
     } catch (...) {
       const std::lock_guard lock(error_mutex_);
       if (!error_) error_ = std::current_exception();
-      for (Share& share : shares_) share.next = share.end;
+      shares_.clear();
     }
   }
-
-  /// Pieces of a thread that nobody has taken yet.
-  struct alignas(64) Share {
-    std::atomic<std::int64_t> next{0};
-    std::int64_t end = 0;
-  };
 
   std::mutex mutex_;
   std::vector<std::thread> workers_;
   alignas(64) std::atomic<int> generation_{0};
   alignas(64) std::atomic<int> inside_{0};
-  alignas(64) std::vector<Share> shares_;  ///< of each thread, the caller's first
+  alignas(64) detail::WorkShares shares_{1};  ///< a taker is a thread, the caller the first
   detail::PieceFunction function_ = nullptr;
   void* context_ = nullptr;
   unsigned control_ = 0;  ///< the caller's floating-point control: every piece rounds and flushes alike
   std::atomic<bool> stopping_{false};
-  int spins_ = kCrowdedSpins;
+  Clock::duration look_ = kCrowdedLook;
   int callers_cpu_ = -1;  ///< which the workers were taken off last
   std::mutex error_mutex_;
   std::exception_ptr error_;
@@ -186,6 +180,28 @@ detail::FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
 
 detail::FlushDenormals::~FlushDenormals() {
   if (_mm_getcsr() != before_) _mm_setcsr((_mm_getcsr() & ~kFlushBits) | (before_ & kFlushBits));
+}
+
+void detail::WorkShares::share_out(std::int64_t pieces) {
+  const std::int64_t count = takers();
+  for (std::int64_t i = 0; i < count; ++i) {
+    Share& share = shares_[static_cast<std::size_t>(i)];
+    share.next = pieces * i / count;
+    share.end = pieces * (i + 1) / count;
+  }
+}
+
+std::int64_t detail::WorkShares::take(int taker) {
+  const auto count = static_cast<int>(shares_.size());
+  for (int i = 0; i < count; ++i) {
+    Share& share = shares_[static_cast<std::size_t>((taker + i) % count)];
+    if (const std::int64_t piece = share.next++; piece < share.end) return piece;
+  }
+  return -1;
+}
+
+void detail::WorkShares::clear() {
+  for (Share& share : shares_) share.next = share.end;
 }
 
 void detail::parallel_pieces(std::int64_t pieces, PieceFunction function, void* context) {

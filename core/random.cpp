@@ -36,7 +36,7 @@ template <class T, class F>
 void fill_pairs(Rng::State& state, T* out, std::int64_t count, F&& transform) {
   const std::int64_t pairs = (count + 1) / 2;
   const Rng::State start = state;
-  detail::parallel_ranges(pairs, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(pairs, kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto values = transform(draw(start.key, start.counter + static_cast<std::uint64_t>(i)));
       out[2 * i] = static_cast<T>(values[0]);

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <immintrin.h>
 #include <sys/mman.h>
 
 namespace evenkeel {
@@ -65,13 +68,40 @@ std::size_t largest_request(std::size_t room) {
   return class_size(index) <= room ? class_size(index) : class_size(index - 1);
 }
 
+/// A mutex for what takes less time than to put a thread to sleep and to wake it: all threads of a job ask
+/// for scratch memory at once.
+class SpinLock {
+ public:
+  void lock() {
+    constexpr int kSpins = 1000;
+    for (int spins = 0; taken_.exchange(true, std::memory_order_acquire);)
+      while (taken_.load(std::memory_order_relaxed))
+        spins++ < kSpins ? _mm_pause() : std::this_thread::yield();
+  }
+  void unlock() { taken_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> taken_{false};
+};
+
+/// Where this thread's variables lie: tells threads apart.
+const void* this_thread() {
+  thread_local const char mark = 0;
+  return &mark;
+}
+
 struct Cache {
+  struct Block {
+    void* pointer;
+    const void* thread;  ///< which gave it back
+  };
+
   struct Class {
-    std::vector<void*> blocks;
+    std::vector<Block> blocks;
     std::uint64_t last_used = 0;  ///< stats.allocations when it was last asked for
   };
 
-  std::mutex mutex;
+  SpinLock mutex;
   std::array<Class, kClasses> classes;
   MemoryStats stats;
   std::size_t limit = 0;
@@ -85,10 +115,24 @@ struct Cache {
         if (!classes[i].blocks.empty() &&
             (oldest == kClasses || classes[i].last_used < classes[oldest].last_used))
           oldest = i;
-      system_free(classes[oldest].blocks.back(), class_size(oldest));
+      system_free(classes[oldest].blocks.back().pointer, class_size(oldest));
       classes[oldest].blocks.pop_back();
       stats.cached -= class_size(oldest);
     }
+  }
+
+  /// Takes the block that this thread gave back last, whose lines its processor may still have; another
+  /// thread's where it has none among the last.
+  static void* take(std::vector<Block>& blocks) {
+    constexpr std::ptrdiff_t kLast = 16;
+    const auto last = blocks.rbegin() + std::min(std::ssize(blocks), kLast);
+    const auto own = std::find_if(blocks.rbegin(), last, [thread = this_thread()](const Block& block) {
+      return block.thread == thread;
+    });
+    const auto found = std::prev(own == last ? blocks.end() : own.base());
+    void* pointer = found->pointer;
+    blocks.erase(found);
+    return pointer;
   }
 
   /// A block from the system. What is handed out and cached then stays below the limit, and near the most
@@ -132,8 +176,7 @@ void* detail::allocate(std::size_t bytes) {
   Cache::Class& blocks = c.classes[index];
   void* pointer = nullptr;
   if (!blocks.blocks.empty()) {
-    pointer = blocks.blocks.back();
-    blocks.blocks.pop_back();
+    pointer = Cache::take(blocks.blocks);
     c.stats.cached -= size;
   } else {
     pointer = c.fetch(size);
@@ -153,7 +196,7 @@ void detail::deallocate(void* pointer, std::size_t bytes) noexcept {
   const std::lock_guard lock(c.mutex);
   c.stats.in_use -= size;
   c.stats.cached += size;
-  c.classes[index].blocks.push_back(pointer);
+  c.classes[index].blocks.push_back({pointer, this_thread()});
 }
 
 MemoryStats memory_stats() {

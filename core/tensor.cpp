@@ -139,7 +139,7 @@ Tensor Tensor::detach() const { return detail::view(*this, shape()); }
 Tensor& Tensor::fill_(double value) {
   detail::dispatch_all(dtype(), [&]<class T>() {
     T* out = mutable_data<T>();
-    detail::parallel_ranges(numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_shares(numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
       std::fill(out + begin, out + end, static_cast<T>(value));
     });
   });
@@ -153,7 +153,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
     T* out = mutable_data<T>();
     detail::dispatch_all(source.dtype(), [&]<class S>() {
       const S* in = source.data<S>();
-      detail::parallel_ranges(numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      detail::parallel_shares(numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
         std::transform(in + begin, in + end, out + begin, [](S value) { return static_cast<T>(value); });
       });
     });
@@ -196,7 +196,7 @@ void detail::accumulate(Tensor& target, const Tensor& source) {
   dispatch_floating("accumulate", target.dtype(), [&]<class T>() {
     T* out = target.mutable_data<T>();
     const T* in = source.data<T>();
-    parallel_ranges(target.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_shares(target.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
     });
   });

@@ -69,7 +69,7 @@ void average_forward(const Windows& windows, std::int64_t planes, const T* x, T*
   if (takes_whole_planes(windows))
     return sum_axis(planes, in_cells, 1, share_of_cell<T>(windows), x, T(0), y);
   const PoolFold<Sum<T>> fold(windows);
-  detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
     fold.run(end - begin, x + begin * in_cells, y + begin * out_cells, nullptr);
   });
 }
@@ -215,13 +215,13 @@ void average_backward(const Windows& windows, std::int64_t planes, const T* gy, 
   const std::int64_t in_cells = product(windows.in), out_cells = product(windows.out);
   if (!takes_whole_planes(windows)) {
     const PoolSpread<T> spread(windows);
-    return detail::parallel_ranges(
+    return detail::parallel_shares(
         planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
           spread.run(end - begin, gy + begin * out_cells, gx + begin * in_cells, beta);
         });
   }
   const T share_of_one = share_of_cell<T>(windows);
-  detail::parallel_ranges(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const T share = gy[plane] * share_of_one;
       T* in = gx + plane * in_cells;

@@ -62,7 +62,7 @@ class ChannelsLast {
   template <class F>
   void each_block(F&& f) const {
     const std::int64_t blocks = pitch_ / kCellLanes;
-    detail::parallel_ranges(images_ * blocks,
+    detail::parallel_shares(images_ * blocks,
                             ceil_div(kWorthMoving, std::max<std::int64_t>(plane_, 1) * kCellLanes),
                             [&](std::int64_t begin, std::int64_t end) {
                               for (std::int64_t i = begin; i < end; ++i) {

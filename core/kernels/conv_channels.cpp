@@ -42,8 +42,7 @@ class Runner {
               0, pass.shape.step[2] <= micro::kMaxStep ? TilePlan::Strides::kept : TilePlan::Strides::apart,
               kLanes),
         blocks_(vectors_, vectors_beside(plan_.full().count[2], most_positions(vectors_))),
-        packed_(
-            static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps())),
+        packed_(pass.groups * vectors_ * kLanes * pass.channels * pass.shape.taps()),
         start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), float(0)) {
     std::int64_t taps = 0;
     for (const Phase& phase : pass.phases) {
@@ -58,7 +57,7 @@ class Runner {
   }
 
   void run() {
-    pack();
+    packed_.pack_shared(weights(), [&](auto&&... args) { pack_block(args...); });
     const Tile full = plan_.full();
     share_tiles(plan_.tiles(), p_.groups, blocks_.count,
                 product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_ +
@@ -100,13 +99,12 @@ class Runner {
 
   /// Weights in the order the blocks read them: [phase][group][channel block][block][tap row][channel]
   /// [tap][vectors].
-  void pack() {
-    micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows,
-                       [&](auto&&... args) { pack_block(args...); });
+  micro::WeightBlocks<float> weights() const {
+    return {p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows};
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  const float* from, micro::RowLanes<float>& lanes) {
+                  const float* from, micro::RowLanes<float>& lanes, float* packed) const {
     const std::int64_t begin = blocks_.begin(block), end = blocks_.begin(block + 1);
     const std::int64_t height = (end - begin) * kLanes;
     for (std::int64_t v = begin; v < end; ++v, from += kLanes * p_.row_stride) {
@@ -114,8 +112,8 @@ class Runner {
                          [&](std::int64_t channel, const float* weights) {
                            for (std::int64_t phase = 0; phase < phases_; ++phase) {
                              const std::int64_t width = tap_rows_[phase].width;
-                             float* to = packed(phase, group, first, begin, channels) + (v - begin) * kLanes +
-                                         channel * width * height;
+                             float* to = packed + packed_at(phase, group, first, begin, channels) +
+                                         (v - begin) * kLanes + channel * width * height;
                              std::int64_t in_row = 0;
                              for (const std::int64_t tap : p_.phases[phase].tap) {
                                Simd<float>::store(
@@ -130,12 +128,12 @@ class Runner {
     }
   }
 
-  float* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t vector,
-                std::int64_t channels) {
+  std::int64_t packed_at(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t vector,
+                         std::int64_t channels) const {
     const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
-    return packed_.data() + (first_tap_[phase] * p_.groups * vectors_ * p_.channels +
-                             ((group * p_.channels + channel) * vectors_ + vector * channels) * taps) *
-                                kLanes;
+    return (first_tap_[phase] * p_.groups * vectors_ * p_.channels +
+            ((group * p_.channels + channel) * vectors_ + vector * channels) * taps) *
+           kLanes;
   }
 
   /// One thread's scratch memory.
@@ -144,6 +142,7 @@ class Runner {
     explicit Worker(Runner& runner)
         : r_(runner),
           p_(runner.p_),
+          weights_(runner.packed_),
           ld_((r_.vectors_ | 1) * kLanes),
           outputs_(ceil_div(r_.plan_.full().images * product(r_.plan_.full().count), kLanes) * kLanes),
           cells_(static_cast<std::size_t>(r_.plan_.size(r_.block_channels_))),
@@ -153,6 +152,7 @@ class Runner {
 
     /// Blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
+      weights_.need(r_.weights(), group, first, last, [&](auto&&... args) { r_.pack_block(args...); });
       const Tile t = r_.plan_.tile(tile);
       if (tile != listed_tile_) {
         list_pieces(t);
@@ -181,7 +181,7 @@ class Runner {
       for (std::int64_t block = first; block < last; ++block) {
         const std::int64_t vector = r_.blocks_.begin(block);
         const auto wide = static_cast<int>(r_.blocks_.begin(block + 1) - vector);
-        const float* weights = r_.packed(phase, group, c, vector, channels);
+        const float* weights = weights_.data() + r_.packed_at(phase, group, c, vector, channels);
         const float* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
         float* sum = sums_.data() + phase * outputs_ * ld_ + vector * kLanes;
         for (const Piece& piece : pieces_) {
@@ -268,6 +268,7 @@ class Runner {
 
     Runner& r_;
     const ConvPass<float>& p_;
+    micro::PackedWeights<float>::OfWorker weights_;
     std::int64_t ld_, outputs_;
     detail::Workspace<float> cells_, sums_, results_;
     std::vector<Piece> pieces_;
@@ -281,7 +282,7 @@ class Runner {
   std::int64_t phases_, vectors_, block_channels_;
   TilePlan plan_;
   micro::RowBlocks blocks_;
-  detail::Workspace<float> packed_;
+  micro::PackedWeights<float> packed_;
   ScratchVector<float> start_;
   std::vector<std::int64_t> first_tap_;
   std::vector<TapRows> tap_rows_;         ///< of each phase

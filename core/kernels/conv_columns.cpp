@@ -121,7 +121,7 @@ void conv_by_columns(const ConvPass<float>& pass) {
     cells.copy(pass.source + group * source, pass.groups * source);
     const float* w = pass.w + group * pass.group_stride;
     if (turned)
-      detail::parallel_ranges(pass.rows, ceil_div(kWorthMoving, steps),
+      detail::parallel_shares(pass.rows, ceil_div(kWorthMoving, steps),
                               [&](std::int64_t begin, std::int64_t end) {
                                 for (std::int64_t r = begin; r < end; ++r)
                                   transpose(w + r * pass.row_stride, taps, channels, pass.channel_stride,
@@ -162,7 +162,7 @@ void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float
     multiply_packed(PackedRows(left, outs, g.batch * outputs), taps * ins,
                     WeightColumns{cells, ins, sums.data(), taps * ins});
     // From [tap][channel] to [channel][tap].
-    detail::parallel_ranges(outs, ceil_div(kWorthMoving, taps * ins),
+    detail::parallel_shares(outs, ceil_div(kWorthMoving, taps * ins),
                             [&](std::int64_t begin, std::int64_t end) {
                               ScratchVector<float> row(static_cast<std::size_t>(taps * ins));
                               for (std::int64_t o = begin; o < end; ++o) {

@@ -162,7 +162,7 @@ void run_blocks(const ConvGeometry& g, bool turned, const T* source, const T* w,
     transpose_to_lanes(w + block * weights, plan.all_taps, plan.all_taps, static_cast<int>(plan.some(block)),
                        packed.data() + block * weights, S::kLanes);
   const std::int64_t grain = depthwise_grain(results * plan.all_taps * S::kLanes);
-  detail::parallel_ranges(g.batch * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.batch * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> scratch(plan);
     detail::Workspace<T> sums(static_cast<std::size_t>(results * S::kLanes));
     for (std::int64_t i = begin; i < end; ++i) {
@@ -277,7 +277,7 @@ void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy,
   const std::int64_t cuts = depthwise_cuts(plan.blocks, g.batch);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * plan.all_taps));
   const std::int64_t grain = depthwise_grain(g.batch / cuts * outs * plan.all_taps * kLanes);
-  detail::parallel_ranges(cuts * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(cuts * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> scratch(plan);
     detail::Workspace<T> sums(static_cast<std::size_t>(plan.all_taps * kLanes)),
         gradient(static_cast<std::size_t>(outs * kLanes));

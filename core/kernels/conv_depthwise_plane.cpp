@@ -109,7 +109,7 @@ void run_planes(const ConvGeometry& g, bool turned, const T* source, const T* w,
                 T* target) {
   const Frame<T> frame(g, turned);
   const std::int64_t grain = depthwise_grain(product(frame.target) * frame.taps());
-  detail::parallel_ranges(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
     detail::Workspace<T> framed(static_cast<std::size_t>(frame.cells()));
     std::fill_n(framed.data(), frame.cells(), T(0));
     for (std::int64_t plane = begin; plane < end; ++plane) {

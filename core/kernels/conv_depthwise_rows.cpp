@@ -120,7 +120,7 @@ void run_planes(const Plan<T>& plan, const ConvGeometry& g, const T* source, con
   constexpr int kTogether = 4;
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
   const std::int64_t grain = depthwise_grain(product(plan.target) * taps / kPhases);
-  detail::parallel_ranges(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.batch * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const std::int64_t channel = plane % g.groups;
       const T* from = source + plane * product(plan.source);

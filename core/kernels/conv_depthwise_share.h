@@ -37,7 +37,7 @@ void depthwise_weight_sums(const ConvGeometry& g, const MakeAdd& make_add, const
   const std::int64_t cuts = depthwise_cuts(g.groups, g.batch);
   detail::Workspace<T> partial(static_cast<std::size_t>(cuts * g.groups * taps));
   const std::int64_t grain = depthwise_grain(g.batch / cuts * out * taps);
-  detail::parallel_ranges(cuts * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(cuts * g.groups, grain, [&](std::int64_t begin, std::int64_t end) {
     auto add = make_add();
     detail::Workspace<T> sums(static_cast<std::size_t>(taps * kLanes));
     for (std::int64_t i = begin; i < end; ++i) {

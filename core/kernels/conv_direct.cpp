@@ -30,7 +30,7 @@ class Runner {
               least_tiles(pass.rows * pass.channels * pass.shape.taps(),
                           pass.images * pass.channels * product(pass.shape.source)),
               pass.rows, TilePlan::Strides::apart, kLanes),
-        packed_(static_cast<std::size_t>(pass.groups * pass.rows * pass.channels * pass.shape.taps())) {
+        packed_(pass.groups * pass.rows * pass.channels * pass.shape.taps()) {
     scratch_ = scratch_ || plan_.flat();
     std::int64_t taps = 0;
     for (const Phase& phase : pass.phases) {
@@ -43,7 +43,7 @@ class Runner {
   }
 
   void run() {
-    pack();
+    packed_.pack_shared(weights(), [&](auto&&... args) { pack_block(args...); });
     const Tile full = plan_.full();
     share_tiles(plan_.tiles(), p_.groups, blocks_.count,
                 product(full.count) * full.images * p_.channels * p_.shape.taps() * p_.rows / phases_ +
@@ -61,19 +61,18 @@ class Runner {
   }
 
   /// Weights in the order the blocks read them: [phase][group][channel block][row block][channel, tap][row].
-  void pack() {
-    micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows,
-                       [&](auto&&... args) { pack_block(args...); });
+  micro::WeightBlocks<T> weights() const {
+    return {p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows};
   }
 
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  const T* from, micro::RowLanes<T>& lanes) {
+                  const T* from, micro::RowLanes<T>& lanes, T* packed) const {
     const std::int64_t row = blocks_.begin(block);
     const std::int64_t height = blocks_.begin(block + 1) - row;
     lanes.each_channel(from, height, channels, [&](std::int64_t channel, const T* weights) {
       for (std::int64_t phase = 0; phase < phases_; ++phase) {
         const std::vector<std::int64_t>& taps = p_.phases[phase].tap;
-        T* to = packed(phase, group, first, row, channels) +
+        T* to = packed + packed_at(phase, group, first, row, channels) +
                 channel * static_cast<std::int64_t>(taps.size()) * height;
         for (const std::int64_t tap : taps) {
           const T* column = weights + tap * micro::RowLanes<T>::kPitch;
@@ -85,10 +84,10 @@ class Runner {
     });
   }
 
-  T* packed(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t row,
-            std::int64_t channels) {
+  std::int64_t packed_at(std::int64_t phase, std::int64_t group, std::int64_t channel, std::int64_t row,
+                         std::int64_t channels) const {
     const auto taps = static_cast<std::int64_t>(p_.phases[phase].tap.size());
-    return packed_.data() + first_tap_[phase] * p_.groups * p_.rows * p_.channels +
+    return first_tap_[phase] * p_.groups * p_.rows * p_.channels +
            ((group * p_.channels + channel) * p_.rows + row * channels) * taps;
   }
 
@@ -105,6 +104,7 @@ class Runner {
     explicit Worker(Runner& runner)
         : r_(runner),
           p_(runner.p_),
+          weights_(runner.packed_),
           result_ld_(runner.result_lanes()),
           cells_(static_cast<std::size_t>(runner.plan_.size(runner.block_channels_))),
           results_(runner.scratch_ ? static_cast<std::size_t>(r_.phases_ * p_.rows * result_ld_ + kLanes)
@@ -113,6 +113,7 @@ class Runner {
 
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
+      weights_.need(r_.weights(), group, first, last, [&](auto&&... args) { r_.pack_block(args...); });
       const TilePlan& plan = r_.plan_;
       const Tile t = plan.tile(tile);
       if (tile != listed_tile_) list_lanes(t);
@@ -169,7 +170,7 @@ class Runner {
           const auto at_once = std::min<std::int64_t>(micro::vectors_for(height), together);
           for (std::int64_t j = 0; j < count; j += at_once)
             micro::output_block<T>(height, static_cast<int>(std::min(at_once, count - j)))(
-                channels * taps, r_.packed(phase, group, c, row, channels),
+                channels * taps, weights_.data() + r_.packed_at(phase, group, c, row, channels),
                 gathered ? panel_.offset() : offsets, gathered ? panel_.cells() : cells_.data(),
                 gathered ? panel_.lanes() : &lanes_[v + j], to + row * ld, ld,
                 bias != nullptr ? bias + row : nullptr, add);
@@ -199,6 +200,7 @@ class Runner {
 
     Runner& r_;
     const ConvPass<T>& p_;
+    typename micro::PackedWeights<T>::OfWorker weights_;
     std::int64_t result_ld_;
     detail::Workspace<T> cells_;
     detail::Workspace<T> results_;
@@ -213,7 +215,7 @@ class Runner {
   std::int64_t block_channels_, phases_;
   bool scratch_;
   TilePlan plan_;
-  detail::Workspace<T> packed_;
+  micro::PackedWeights<T> packed_;
   std::vector<std::int64_t> first_tap_;
   std::vector<std::int32_t> offsets_;
 };

@@ -51,7 +51,7 @@ class WeightGrad {
         in_place_(is_one_row(shape_) && lies_well(shape_.out[2]) && plan_.full().images == 1),
         rows_(channels_ * taps_) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
-    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
+    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, channels_, kLanes);
     chunks_ = ceil_div(outs_, chunk_);
     for (std::int64_t channel = 0; any_taps_ && channel < channels_; ++channel)
       for (const std::int32_t offset : plan_.tap_offsets())
@@ -80,7 +80,7 @@ class WeightGrad {
                             });
     // Sums of the cuts in order, transposed to [output channel][channel, tap].
     const std::int64_t strips = ceil_div(rows_, kLanes);
-    detail::parallel_ranges(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
+    detail::parallel_shares(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
                             [&](std::int64_t begin, std::int64_t end) {
                               for (std::int64_t i = begin; i < end; ++i) {
                                 const std::int64_t row = i % strips * kLanes;

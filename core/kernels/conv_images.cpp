@@ -135,15 +135,14 @@ class Runner {
         images_(images_of_a_tile(pass)),
         block_channels_(even_part(pass.channels, channels_in_cache())),
         blocks_(vectors_, micro::kMaxMatrixVectors),
-        packed_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes * pass.channels * taps_)),
+        packed_(pass.groups * vectors_ * kLanes * pass.channels * taps_),
         start_(static_cast<std::size_t>(pass.groups * vectors_ * kLanes), 0.0f) {
     for (std::int64_t group = 0; pass.bias != nullptr && group < pass.groups; ++group)
       std::copy_n(pass.bias + group * pass.rows, pass.rows, start_.data() + group * vectors_ * kLanes);
   }
 
   void run() {
-    micro::pack_blocks(p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows,
-                       [&](auto&&... args) { pack_block(args...); });
+    packed_.pack_shared(weights(), [&](auto&&... args) { pack_block(args...); });
     share_tiles(ceil_div(p_.images, images_), p_.groups, blocks_.count,
                 images_ * cells_read(p_) * p_.channels * p_.rows, [&] { return Worker(*this); });
   }
@@ -161,15 +160,20 @@ class Runner {
   }
 
   /// Weights in the order the blocks read them: [group][channel block][block][tap][channel][vectors].
+  micro::WeightBlocks<float> weights() const {
+    return {p_.weights(), p_.groups, p_.channels, block_channels_, blocks_, kLanes, p_.rows};
+  }
+
   void pack_block(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                  const float* from, micro::RowLanes<float>& lanes) {
+                  const float* from, micro::RowLanes<float>& lanes, float* packed) const {
     const std::int64_t begin = blocks_.begin(block), end = blocks_.begin(block + 1);
     const std::int64_t height = (end - begin) * kLanes;
     for (std::int64_t v = begin; v < end; ++v, from += kLanes * p_.row_stride)
       lanes.each_channel(
           from, std::min(kLanes, p_.rows - v * kLanes), channels,
           [&](std::int64_t channel, const float* weights) {
-            float* to = packed(group, first, begin, channels) + (v - begin) * kLanes + channel * height;
+            float* to =
+                packed + packed_at(group, first, begin, channels) + (v - begin) * kLanes + channel * height;
             for (const std::int64_t tap : reads_.taps()) {
               Simd<float>::store(to, Simd<float>::load(weights + tap * micro::RowLanes<float>::kPitch));
               to += channels * height;
@@ -177,8 +181,9 @@ class Runner {
           });
   }
 
-  float* packed(std::int64_t group, std::int64_t channel, std::int64_t vector, std::int64_t channels) {
-    return packed_.data() + ((group * p_.channels + channel) * vectors_ + vector * channels) * taps_ * kLanes;
+  std::int64_t packed_at(std::int64_t group, std::int64_t channel, std::int64_t vector,
+                         std::int64_t channels) const {
+    return ((group * p_.channels + channel) * vectors_ + vector * channels) * taps_ * kLanes;
   }
 
   /// One thread's scratch memory.
@@ -187,12 +192,14 @@ class Runner {
     explicit Worker(Runner& runner)
         : r_(runner),
           p_(runner.p_),
+          weights_(runner.packed_),
           cells_(static_cast<std::size_t>(runner.source_ * runner.block_channels_ * kLanes)),
           sums_(static_cast<std::size_t>(runner.outputs_ * runner.images_ * runner.vectors_ * kLanes)),
           results_(static_cast<std::size_t>(micro::kMaxMatrixVectors * kLanes * runner.outputs_ + kLanes)) {}
 
     /// Blocks [first, last) of one tile of images of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
+      weights_.need(r_.weights(), group, first, last, [&](auto&&... args) { r_.pack_block(args...); });
       const std::int64_t image = tile * r_.images_, images = std::min(r_.images_, p_.images - image);
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
@@ -222,7 +229,7 @@ class Runner {
       const std::int64_t vector = r_.blocks_.begin(block), wide = r_.blocks_.begin(block + 1) - vector;
       const std::int64_t ld = wide * kLanes;
       const micro::MatrixBlock add = micro::matrix_block(static_cast<int>(images), static_cast<int>(wide));
-      const float* weights = r_.packed(group, c, vector, channels);
+      const float* weights = weights_.data() + r_.packed_at(group, c, vector, channels);
       const float* start = c == 0 ? r_.start_.data() + (group * r_.vectors_ + vector) * kLanes : nullptr;
       float* sum = sums(block);
       const CellRuns::Run* run = r_.reads_.runs();
@@ -256,6 +263,7 @@ class Runner {
 
     Runner& r_;
     const ConvPass<float>& p_;
+    micro::PackedWeights<float>::OfWorker weights_;
     detail::Workspace<float> cells_, sums_, results_;
     HeldCells held_;
   };
@@ -264,7 +272,7 @@ class Runner {
   CellRuns reads_;
   std::int64_t source_, outputs_, taps_, vectors_, images_, block_channels_;
   micro::RowBlocks blocks_;
-  detail::Workspace<float> packed_;
+  micro::PackedWeights<float> packed_;
   ScratchVector<float> start_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace evenkeel::kernels::micro {
 
@@ -60,41 +61,122 @@ struct Weights {
   std::int64_t group_stride, row_stride, channel_stride, taps;
 };
 
-/// Calls pack_block(group, block, first, channels, from, lanes) for each group, row block and block of
-/// channels, shared out over the threads; `from` and `lanes` are what each_channel is to be called with. A
-/// block of `blocks` has `unit` rows for each of its own, `rows` in all. Where a channel's rows are
-/// neighbours and channels far apart (gradients of the input), a block by itself would read little of many
-/// pages: the rows of several blocks are brought together first.
+/// The weights of `groups` groups, to be packed in row blocks of `unit` rows for each of `blocks`'s own,
+/// `rows` in all, and in blocks of channels.
+template <class T>
+struct WeightBlocks {
+  Weights<T> w;
+  std::int64_t groups, channels, block_channels;
+  const RowBlocks& blocks;
+  std::int64_t unit, rows;
+
+  std::int64_t count() const { return groups * blocks.count; }
+  /// Where a channel's rows are neighbours and channels far apart (gradients of the input), a block by itself
+  /// would read little of many pages: the rows of several blocks are brought together first.
+  bool far() const {
+    constexpr std::int64_t kFar = 4096 / sizeof(T);
+    return w.row_stride == w.taps && w.channel_stride >= kFar;
+  }
+  std::int64_t together() const {
+    constexpr std::int64_t kNearCells = (128 << 10) / sizeof(T), kMostTogether = 16;
+    return far() ? std::clamp<std::int64_t>(kNearCells / (block_channels * line()), 1, kMostTogether) : 1;
+  }
+  /// Weights of a channel of a block.
+  std::int64_t line() const { return ceil_div(blocks.rows, blocks.count) * unit * w.taps; }
+};
+
+/// Calls pack_block(group, block, first, channels, from, lanes) for row blocks [begin, end), counted through
+/// the groups, and each block of channels; `from` and `lanes` are what each_channel is to be called with.
 template <class T, class PackBlock>
-void pack_blocks(const Weights<T>& w, std::int64_t groups, std::int64_t channels, std::int64_t block_channels,
-                 const RowBlocks& blocks, std::int64_t unit, std::int64_t rows, PackBlock&& pack_block) {
-  constexpr std::int64_t kWorthAPiece = 1 << 13, kMostTogether = 16;
-  constexpr std::int64_t kFar = 4096 / sizeof(T), kNearCells = (128 << 10) / sizeof(T);
-  const bool far = w.row_stride == w.taps && w.channel_stride >= kFar;
-  const std::int64_t line = ceil_div(blocks.rows, blocks.count) * unit * w.taps;
-  const std::int64_t together =
-      far ? std::clamp<std::int64_t>(kNearCells / (block_channels * line), 1, kMostTogether) : 1;
-  const std::int64_t pitch = far ? together * line + Simd<T>::kLanes : w.channel_stride;
-  const std::int64_t grain = std::max(ceil_div(kWorthAPiece, channels * line), together);
-  detail::parallel_ranges(groups * blocks.count, grain, [&](std::int64_t begin, std::int64_t end) {
-    detail::Workspace<T> near(far ? static_cast<std::size_t>(block_channels * pitch) : 0);
-    RowLanes<T> lanes(w.row_stride, pitch, w.taps);
-    for (std::int64_t i = begin, next; i < end; i = next) {
-      const std::int64_t group = i / blocks.count, before = group * blocks.count;
-      next = std::min({end, before + blocks.count, i + together});
-      const std::int64_t row = blocks.begin(i - before) * unit;
-      const std::int64_t count = std::min(blocks.begin(next - before) * unit, rows) - row;
-      for (std::int64_t c = 0; c < channels; c += block_channels) {
-        const std::int64_t some = std::min(block_channels, channels - c);
-        const T* from = w.data + group * w.group_stride + row * w.row_stride + c * w.channel_stride;
-        for (std::int64_t channel = 0; far && channel < some; ++channel)
-          std::copy_n(from + channel * w.channel_stride, count * w.taps, near.data() + channel * pitch);
-        if (far) from = near.data();
-        for (std::int64_t block = i - before; block < next - before; ++block)
-          pack_block(group, block, c, some, from + (blocks.begin(block) * unit - row) * w.row_stride, lanes);
+void pack_blocks(const WeightBlocks<T>& p, std::int64_t begin, std::int64_t end, PackBlock&& pack_block) {
+  const Weights<T>& w = p.w;
+  const bool far = p.far();
+  const std::int64_t together = p.together(), count = p.blocks.count;
+  const std::int64_t pitch = far ? together * p.line() + Simd<T>::kLanes : w.channel_stride;
+  detail::Workspace<T> near(far ? static_cast<std::size_t>(p.block_channels * pitch) : 0);
+  RowLanes<T> lanes(w.row_stride, pitch, w.taps);
+  for (std::int64_t i = begin, next; i < end; i = next) {
+    const std::int64_t group = i / count, before = group * count;
+    next = std::min({end, before + count, i + together});
+    const std::int64_t row = p.blocks.begin(i - before) * p.unit;
+    const std::int64_t some_rows = std::min(p.blocks.begin(next - before) * p.unit, p.rows) - row;
+    for (std::int64_t c = 0; c < p.channels; c += p.block_channels) {
+      const std::int64_t some = std::min(p.block_channels, p.channels - c);
+      const T* from = w.data + group * w.group_stride + row * w.row_stride + c * w.channel_stride;
+      for (std::int64_t channel = 0; far && channel < some; ++channel)
+        std::copy_n(from + channel * w.channel_stride, some_rows * w.taps, near.data() + channel * pitch);
+      if (far) from = near.data();
+      for (std::int64_t block = i - before; block < next - before; ++block)
+        pack_block(group, block, c, some, from + (p.blocks.begin(block) * p.unit - row) * w.row_stride,
+                   lanes);
+    }
+  }
+}
+
+/// Packed weights of a pass. Many are shared by its workers; few are packed by each for itself, block by
+/// block before it reads them: that takes less time than to wait for another processor and to fetch what it
+/// wrote.
+template <class T>
+class PackedWeights {
+ public:
+  /// `size`: elements of all.
+  explicit PackedWeights(std::int64_t size)
+      : size_(size),
+        shared_(num_threads() == 1 || size * static_cast<std::int64_t>(sizeof(T)) > kFewBytes),
+        memory_(static_cast<std::size_t>(shared_ ? size : 0)) {}
+
+  /// Packs what is shared; pack_block() gets where to in addition.
+  template <class PackBlock>
+  void pack_shared(const WeightBlocks<T>& weights, PackBlock&& pack_block) {
+    constexpr std::int64_t kWorthAPiece = 1 << 13;
+    if (!shared_ || size_ == 0) return;
+    const std::int64_t grain =
+        std::max(ceil_div(kWorthAPiece, weights.channels * weights.line()), weights.together());
+    detail::parallel_shares(weights.count(), grain, [&](std::int64_t begin, std::int64_t end) {
+      pack_blocks(weights, begin, end, [&](auto&&... args) { pack_block(args..., memory_.data()); });
+    });
+  }
+
+  /// What one worker reads.
+  class OfWorker {
+   public:
+    explicit OfWorker(const PackedWeights& all)
+        : own_(static_cast<std::size_t>(all.shared_ ? 0 : all.size_)),
+          data_(all.shared_ ? all.memory_.data() : own_.data()),
+          shared_(all.shared_) {}
+
+    /// Packs those of the group's row blocks [first, last) that are not there yet.
+    template <class PackBlock>
+    void need(const WeightBlocks<T>& weights, std::int64_t group, std::int64_t first, std::int64_t last,
+              PackBlock&& pack_block) {
+      if (shared_) return;
+      there_.resize(static_cast<std::size_t>(weights.count()));
+      const auto blocks = there_.begin() + group * weights.blocks.count;
+      const auto is_there = [](bool there) { return there; };
+      for (auto block = blocks + first; block != blocks + last;) {
+        const auto end = std::find_if(block, blocks + last, is_there);
+        pack_blocks(weights, block - there_.begin(), end - there_.begin(),
+                    [&](auto&&... args) { pack_block(args..., own_.data()); });
+        std::fill(block, end, true);
+        block = std::find_if_not(end, blocks + last, is_there);
       }
     }
-  });
-}
+
+    const T* data() const { return data_; }
+
+   private:
+    detail::Workspace<T> own_;
+    const T* data_;
+    bool shared_;
+    std::vector<bool> there_;
+  };
+
+ private:
+  static constexpr std::int64_t kFewBytes = 128 << 10;
+
+  std::int64_t size_;
+  bool shared_;
+  detail::Workspace<T> memory_;
+};
 
 }  // namespace evenkeel::kernels::micro

@@ -71,7 +71,7 @@ void spread_planes(const ConvGeometry& g, const float* from, bool add, float* gx
       if (some) ++next_d;
     }
   };
-  detail::parallel_ranges(g.batch * g.in_channels, ceil_div(1 << 15, product(in)),
+  detail::parallel_shares(g.batch * g.in_channels, ceil_div(1 << 15, product(in)),
                           [&](std::int64_t begin, std::int64_t end) {
                             for (std::int64_t i = begin; i < end; ++i)
                               plane(from + i * product(out), gx + i * product(in));
@@ -113,7 +113,7 @@ class ReadCells {
     if (at_every_cell(g)) return;
     const Sizes3 in = as_volume(g.rank, g.in, 1), out = as_volume(g.rank, g.out, 1);
     const Sizes3 step = as_volume(g.rank, g.stride, 1);
-    detail::parallel_ranges(g.batch * g.in_channels, ceil_div(1 << 15, product(out)),
+    detail::parallel_shares(g.batch * g.in_channels, ceil_div(1 << 13, product(out)),
                             [&](std::int64_t begin, std::int64_t end) {
                               float* to = cells_.data() + begin * product(out);
                               for (std::int64_t i = begin; i < end; ++i)

@@ -13,6 +13,7 @@ template <class T>
 constexpr int kMaxSplit = sizeof(T) == sizeof(float) ? 8 : 4;
 // Of copying a row and a vector of it, in products of a vector.
 constexpr std::int64_t kRowCost = 20, kVectorCost = 8;
+constexpr std::int64_t kLeastShare = 8;  ///< input channels of a share
 
 /// The size from `least` to `most` of the pieces that cut `length` at the least cost of all.
 template <class Cost>
@@ -29,9 +30,12 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 }  // namespace
 
 std::int64_t Correlation::pairs_read(int axis) const {
+  const std::int64_t more = span[axis] - 1;
   std::int64_t pairs = 0;
-  for (std::int64_t q = 0; q < out[axis]; ++q)
-    for (std::int64_t tap = 0; tap < std::ssize(at[axis]); ++tap) pairs += reads(axis, q, tap) ? 1 : 0;
+  for (const std::int64_t first : at[axis]) {
+    const IndexRange read = inside(out[axis], step[axis], first + more, source[axis] + more);
+    pairs += read.end - read.begin;
+  }
   return pairs;
 }
 
@@ -121,17 +125,18 @@ std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int6
                                   std::max<std::int64_t>(kMostPieces / pieces, 1));
 }
 
-std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes) {
+std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t channels,
+                          std::int64_t lanes) {
   constexpr std::int64_t kLeastVectors = 2;
-  const std::int64_t least = std::min(chunk, kLeastVectors * lanes);
-  const std::int64_t share = ceil_div(chunk, ceil_div(num_threads(), pieces));
-  return std::max(ceil_div(share, lanes) * lanes, least);
+  const std::int64_t vectors = ceil_div(chunk, lanes);
+  const std::int64_t share = std::max(ceil_div(vectors, ceil_div(num_threads(), pieces)), kLeastVectors);
+  const bool even = vectors % share == 0;
+  return even || channels < 2 * kLeastShare ? std::min(share, vectors) * lanes : vectors * lanes;
 }
 
 std::int64_t channel_shares(std::int64_t pieces, std::int64_t channels) {
-  constexpr std::int64_t kLeastChannels = 8;
   constexpr double kBusy = 0.9;
-  const std::int64_t most = std::min<std::int64_t>(channels / kLeastChannels, num_threads());
+  const std::int64_t most = std::min<std::int64_t>(channels / kLeastShare, num_threads());
   const auto busy = [&](std::int64_t shares) {
     const std::int64_t rounds = ceil_div(pieces * shares, num_threads());
     return static_cast<double>(pieces * shares) / static_cast<double>(rounds * num_threads());

@@ -112,20 +112,18 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
                                 : row_cuts(pieces, blocks, a_thread);
   const std::int64_t grain =
       std::max<std::int64_t>(kProductsAPiece * cuts / std::max<std::int64_t>(products, 1), 1);
-  if (cuts == 1) {
-    detail::parallel_ranges(pieces, grain, [&](std::int64_t begin, std::int64_t end) {
-      auto worker = make_worker();
-      for (std::int64_t i = begin; i < end; ++i) worker.work(i / groups, i % groups, 0, blocks);
-    });
-    return;
-  }
-  CutQueue queue(pieces, cuts);
   const std::int64_t takers = std::clamp<std::int64_t>(pieces * cuts / grain, 1, num_threads());
-  detail::parallel_ranges(takers, 1, [&](std::int64_t taker, std::int64_t) {
-    auto worker = make_worker();
+  if (cuts == 1)
+    return detail::parallel_workers(pieces, takers, make_worker, [&](auto& worker, std::int64_t i) {
+      worker.work(i / groups, i % groups, 0, blocks);
+    });
+  CutQueue queue(pieces, cuts);
+  detail::parallel_for(takers, [&](std::int64_t taker) {
     const std::int64_t first = pieces * taker / takers;
-    std::int64_t piece = -1;
-    for (std::int64_t cut = queue.take(first, piece); cut >= 0; cut = queue.take(first, piece))
+    std::int64_t piece = -1, cut = queue.take(first, piece);
+    if (cut < 0) return;
+    auto worker = make_worker();
+    for (; cut >= 0; cut = queue.take(first, piece))
       worker.work(piece / groups, piece % groups, blocks * cut / cuts, blocks * (cut + 1) / cuts);
   });
 }
@@ -135,8 +133,9 @@ void share_tiles(std::int64_t tiles, std::int64_t groups, std::int64_t blocks, s
 /// Results depend on it, so it must not depend on the number of threads.
 std::int64_t sets_of_sums(std::int64_t pieces, std::int64_t positions, std::int64_t worth_a_set);
 /// Output channels of a piece of a weight gradient: `chunk`, or less where there are fewer `pieces` of that
-/// size than threads. Like row_cuts, it changes no result.
-std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t lanes);
+/// size than threads, and parts of it are equal or input channels too few to share. Like row_cuts, it changes
+/// no result.
+std::int64_t shared_chunk(std::int64_t chunk, std::int64_t pieces, std::int64_t channels, std::int64_t lanes);
 /// Shares of the input channels for each of `pieces` of a gradient of the weights, so many that no thread
 /// idles for long. They change no result either; each share brings the gradient of the results in order anew.
 std::int64_t channel_shares(std::int64_t pieces, std::int64_t channels);

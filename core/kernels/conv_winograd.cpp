@@ -60,14 +60,14 @@ class Runner {
         block_channels_(even_part(p_.channels, std::max<std::int64_t>(kSumLength / taps_, 1))),
         plan_(pass.shape, pass.images, positions(), tiles(), pass.rows, TilePlan::Strides::apart, kLanes),
         point_cells_(plan_.size(block_channels_)),
-        packed_(static_cast<std::size_t>(in_passing_ ? 0 : points_ * point_weights_)) {
+        packed_(in_passing_ ? 0 : points_ * point_weights_) {
     for (std::int64_t c = 0; c < block_channels_; ++c)
       for (const std::int32_t tap : plan_.tap_offsets())
         offsets_.push_back(static_cast<std::int32_t>(c * plan_.channel_size()) + tap);
   }
 
   void run() {
-    if (!in_passing_) pack();
+    packed_.pack_shared(weights(), [&](auto&&... args) { pack_in_place(args...); });
     const std::int64_t lanes = points_ * plan_.walk(plan_.full());
     share_tiles(
         plan_.tiles(), p_.groups, blocks_.count, lanes * p_.channels * taps_ * p_.rows,
@@ -98,17 +98,22 @@ class Runner {
     return std::clamp<std::int64_t>(fits / (2 * kLanes) * (2 * kLanes), 4 * kLanes, kPositions);
   }
 
-  /// Transformed weights in the order the blocks read them:
-  /// [point][group][channel block][row block][channel, tap][row].
-  void pack() {
-    const micro::Weights<float> weights{p_.w, p_.group_stride, p_.row_stride, p_.channel_stride,
-                                        weights_a_channel()};
-    micro::pack_blocks(weights, p_.groups, p_.channels, block_channels_, blocks_, 1, p_.rows,
-                       [&](std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
-                           const float* from, micro::RowLanes<float>& lanes) {
-                         pack_block(block, channels, from, lanes,
-                                    packed(0, group, first, blocks_.begin(block), channels), point_weights_);
-                       });
+  micro::WeightBlocks<float> weights() const {
+    return {{p_.w, p_.group_stride, p_.row_stride, p_.channel_stride, weights_a_channel()},
+            p_.groups,
+            p_.channels,
+            block_channels_,
+            blocks_,
+            1,
+            p_.rows};
+  }
+
+  /// Transforms weights to where the blocks read them: [point][group][channel block][row block]
+  /// [channel, tap][row].
+  void pack_in_place(std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t channels,
+                     const float* from, micro::RowLanes<float>& lanes, float* to) const {
+    pack_block(block, channels, from, lanes, to + packed_at(0, group, first, blocks_.begin(block), channels),
+               point_weights_);
   }
 
   /// Points of the transformed weights are `pitch` apart.
@@ -163,10 +168,9 @@ class Runner {
     return lines * p_.height * p_.kernel;
   }
 
-  float* packed(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,
-                std::int64_t channels) {
-    return packed_.data() + point * point_weights_ +
-           ((group * p_.channels + channel) * p_.rows + row * channels) * taps_;
+  std::int64_t packed_at(std::int64_t point, std::int64_t group, std::int64_t channel, std::int64_t row,
+                         std::int64_t channels) const {
+    return point * point_weights_ + ((group * p_.channels + channel) * p_.rows + row * channels) * taps_;
   }
 
   /// One thread's scratch memory.
@@ -178,6 +182,7 @@ class Runner {
           sums_ld_((ceil_div(r_.plan_.walk(r_.plan_.full()), kLanes) | 1) * kLanes),
           cells_(static_cast<std::size_t>(r_.points_ * r_.point_cells_)),
           sums_(static_cast<std::size_t>(r_.points_ * p_.rows * sums_ld_ + kLanes)),
+          packed_(runner.packed_),
           weights_(static_cast<std::size_t>(r_.in_passing_ ? r_.points_ * r_.own_pitch() : 0)),
           row_lanes_(p_.row_stride, p_.channel_stride, r_.weights_a_channel()) {
       if (!p_.squares) return;
@@ -188,6 +193,8 @@ class Runner {
     /// Row blocks [first, last) of one tile of one group.
     void work(std::int64_t tile, std::int64_t group, std::int64_t first, std::int64_t last) {
       const Tile t = r_.plan_.tile(tile);
+      if (!r_.in_passing_)
+        packed_.need(r_.weights(), group, first, last, [&](auto&&... args) { r_.pack_in_place(args...); });
       for (std::int64_t c = 0; c < p_.channels; c += r_.block_channels_) {
         const std::int64_t channels = std::min(r_.block_channels_, p_.channels - c);
         fill(tile, t, group, c, channels);
@@ -195,8 +202,9 @@ class Runner {
           multiply_in_passing(t, group, c, channels, first, last);
         else
           for (std::int64_t point = 0; point < r_.points_; ++point)
-            multiply(t, point, c, channels, first, last,
-                     [&](std::int64_t row) { return r_.packed(point, group, c, row, channels); });
+            multiply(t, point, c, channels, first, last, [&](std::int64_t row) {
+              return packed_.data() + r_.packed_at(point, group, c, row, channels);
+            });
       }
       const std::int64_t begin = r_.blocks_.begin(first), end = r_.blocks_.begin(last);
       if (p_.squares) return deliver_squares(t, group, begin, end);
@@ -315,7 +323,9 @@ class Runner {
     Runner& r_;
     const Pass& p_;
     std::int64_t sums_ld_;
-    detail::Workspace<float> cells_, sums_, weights_;
+    detail::Workspace<float> cells_, sums_;
+    micro::PackedWeights<float>::OfWorker packed_;
+    detail::Workspace<float> weights_;
     micro::RowLanes<float> row_lanes_;
     HeldCells held_;
     std::optional<winograd::SquareRows> square_rows_;
@@ -331,7 +341,7 @@ class Runner {
   std::int64_t block_channels_;
   TilePlan plan_;
   std::int64_t point_cells_;
-  detail::Workspace<float> packed_;
+  micro::PackedWeights<float> packed_;
   std::vector<std::int32_t> offsets_;
 };
 

@@ -53,7 +53,7 @@ class WeightGrad {
         point_cells_(plan_.size(block_)),
         joined_(out_[2]) {
     cuts_ = std::clamp<std::int64_t>(plan_.tiles(), 1, cuts_);
-    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, kLanes);
+    chunk_ = shared_chunk(chunk_, groups_ * chunks_ * cuts_, channels_, kLanes);
     chunks_ = ceil_div(outs_, chunk_);
     point_sums_ = channels_ * taps_ * chunk_;
   }

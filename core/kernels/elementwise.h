@@ -13,6 +13,8 @@ namespace evenkeel::kernels {
 /// Elements a piece of an elementwise loop takes: enough work to be worth a hand-off, few enough to stay in
 /// L2.
 inline constexpr std::int64_t kElementwiseGrain = 1 << 15;
+/// Pieces are whole multiples of it: the same elements fill vectors wherever a loop is cut.
+inline constexpr std::int64_t kElementwiseUnit = 1 << 10;
 
 /// Fetches the cache lines of kCount elements, 4 KB ahead of `data`: into the next page, where the processor
 /// does not look ahead by itself, nor does it for what is only written.
@@ -43,8 +45,9 @@ void map_range(std::int64_t begin, std::int64_t end, F&& f, T*... arrays) {
 /// map_range over [0, n), in parallel.
 template <class F, class... T>
 void map(std::int64_t n, F&& f, T*... arrays) {
-  detail::parallel_ranges(n, kElementwiseGrain,
-                          [&](std::int64_t begin, std::int64_t end) { map_range(begin, end, f, arrays...); });
+  detail::parallel_shares(
+      n, kElementwiseGrain,
+      [&](std::int64_t begin, std::int64_t end) { map_range(begin, end, f, arrays...); }, kElementwiseUnit);
 }
 
 /// y[i] = f(x[i]). y may be x.
@@ -129,14 +132,17 @@ void binary_broadcast(const BroadcastPlan& plan, const T* a, const T* b, T* y, F
     }
   };
   if (plan.axes == 1) {
-    detail::parallel_ranges(length, kElementwiseGrain, [&](std::int64_t begin, std::int64_t end) {
-      part(a + begin * a_step, b + begin * b_step, y + begin, end - begin);
-    });
+    detail::parallel_shares(
+        length, kElementwiseGrain,
+        [&](std::int64_t begin, std::int64_t end) {
+          part(a + begin * a_step, b + begin * b_step, y + begin, end - begin);
+        },
+        kElementwiseUnit);
     return;
   }
   const std::int64_t rows = plan.count / length;
   const std::int64_t grain = length < kElementwiseGrain ? kElementwiseGrain / length : 1;
-  detail::parallel_ranges(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(rows, grain, [&](std::int64_t begin, std::int64_t end) {
     BroadcastRows at(plan, begin);
     for (std::int64_t row = begin; row < end; ++row, at.next())
       part(a + at.a, b + at.b, y + row * length, length);

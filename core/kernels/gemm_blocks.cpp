@@ -85,7 +85,7 @@ PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, 
     return;
   }
   const std::int64_t grain = ceil_div(kWorthAPiece, parts_ * block_size());
-  detail::parallel_ranges(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; b += kMostTogether)
       pack(b, std::min(b + kMostTogether, end), alpha);
   });

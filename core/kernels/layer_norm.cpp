@@ -22,7 +22,7 @@ std::int64_t rows_a_piece(std::int64_t size) {
 
 template <class F>
 void each_row(std::int64_t rows, std::int64_t size, F&& f) {
-  detail::parallel_ranges(rows, rows_a_piece(size), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(rows, rows_a_piece(size), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) f(row);
   });
 }

@@ -74,7 +74,7 @@ void max_pool_forward(const PoolGeometry& g, const T* x, T* y, std::int64_t* arg
   const std::int64_t out_cells = product(windows.out);
   const auto run = [&]<class Fold>() {
     const PoolFold<Fold> fold(windows);
-    detail::parallel_ranges(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_shares(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
       fold.run(end - begin, x + begin * in_cells, y + begin * out_cells,
                argmax != nullptr ? argmax + begin * out_cells : nullptr);
     });
@@ -87,7 +87,7 @@ void max_pool_backward(const PoolGeometry& g, const T* gy, const std::int64_t* a
   const Windows windows = windows_of(g, false);
   const std::int64_t in_cells = product(windows.in);
   const std::int64_t out_cells = product(windows.out);
-  detail::parallel_ranges(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.planes, planes_a_piece(windows), [&](std::int64_t begin, std::int64_t end) {
     if (beta == T(0)) std::fill_n(gx + begin * in_cells, (end - begin) * in_cells, T(0));
     for (std::int64_t plane = begin; plane < end; ++plane) {
       T* in = gx + plane * in_cells;

@@ -20,7 +20,7 @@ constexpr std::int64_t kPiece = 1 << 14;
 template <class F>
 void each_row(const NormGeometry& g, F&& f) {
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(g.size, 1));
-  detail::parallel_ranges(g.batch * g.channels, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.batch * g.channels, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) f(row);
   });
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kPiece = 1 << 14;
 constexpr std::int64_t kColumns = 128;  ///< summed up together, over kRows rows
-constexpr std::int64_t kRows = 128;
+constexpr std::int64_t kRows = 32;
 
 /// totals[k * channels + c]: kSums sums over channel c, in double. add(at, column, count, sums) adds what
 /// elements at … of `count` columns give to sums[k][0 …].
@@ -21,10 +21,14 @@ template <int kSums, class Add>
 void channel_sums(const NormGeometry& g, double* totals, Add&& add) {
   const std::int64_t columns = g.channels * g.size, strips = ceil_div(columns, kColumns);
   const std::int64_t chunks = ceil_div(g.batch, kRows);
+  if (chunks == 0) {
+    std::fill_n(totals, kSums * g.channels, 0.0);
+    return;
+  }
   detail::Workspace<double> partial(static_cast<std::size_t>(chunks * kSums * columns));
   const std::int64_t grain =
       std::max<std::int64_t>(1, kPiece / (std::clamp<std::int64_t>(g.batch, 1, kRows) * kColumns));
-  detail::parallel_ranges(chunks * strips, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(chunks * strips, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t chunk = i / strips, column = i % strips * kColumns;
       const std::int64_t count = std::min(kColumns, columns - column);
@@ -35,21 +39,21 @@ void channel_sums(const NormGeometry& g, double* totals, Add&& add) {
         std::copy_n(sums[k], count, partial.data() + (chunk * kSums + k) * columns + column);
     }
   });
-  for (std::int64_t k = 0; k < kSums; ++k)
-    for (std::int64_t c = 0; c < g.channels; ++c) {
-      double total = 0;
-      for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-        for (std::int64_t i = c * g.size; i < (c + 1) * g.size; ++i)
-          total += partial.data()[(chunk * kSums + k) * columns + i];
-      totals[k * g.channels + c] = total;
-    }
+  for (std::int64_t k = 0; k < kSums; ++k) {
+    double* sums = partial.data() + k * columns;
+    for (std::int64_t chunk = 1; chunk < chunks; ++chunk)
+      for (std::int64_t i = 0; i < columns; ++i) sums[i] += sums[chunk * kSums * columns + i];
+    for (std::int64_t c = 0; c < g.channels; ++c)
+      totals[k * g.channels + c] =
+          sum_lanes<double>(g.size, [from = sums + c * g.size](std::int64_t i) { return from[i]; });
+  }
 }
 
 /// Calls f(at) for the first element of each item.
 template <class F>
 void each_item(const NormGeometry& g, F&& f) {
   const std::int64_t columns = g.channels * g.size;
-  detail::parallel_ranges(g.batch, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(columns, 1)),
+  detail::parallel_shares(g.batch, std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(columns, 1)),
                           [&](std::int64_t begin, std::int64_t end) {
                             for (std::int64_t n = begin; n < end; ++n) f(n * columns);
                           });

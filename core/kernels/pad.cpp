@@ -79,7 +79,7 @@ void pad_forward(const PadGeometry& g, PadFill fill, T value, const T* x, T* y) 
   const std::int64_t in_cells = product(maps.in);
   const std::int64_t out_cells = product(maps.out);
   const auto& columns = maps.source[2];
-  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       maps.rows([&](std::int64_t row, std::int64_t source_row) {
         T* out = y + plane * out_cells + row * maps.out[2];
@@ -103,7 +103,7 @@ void pad_backward(const PadGeometry& g, PadFill fill, const T* gy, T* gx, T beta
   const std::int64_t in_cells = product(maps.in);
   const std::int64_t out_cells = product(maps.out);
   const auto& columns = maps.source[2];
-  detail::parallel_ranges(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(g.planes, planes_grain(out_cells), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
       T* gx_plane = gx + plane * in_cells;
       if (beta == T(0)) std::fill_n(gx_plane, in_cells, T(0));

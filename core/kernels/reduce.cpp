@@ -136,14 +136,14 @@ void sum_axis(std::int64_t outer, std::int64_t n, std::int64_t inner, T alpha, c
   if (outer == 1 && inner < 4 * kColumns) return sum_tall(n, inner, alpha, x, beta, y);
   if (inner == 1) {
     const std::int64_t grain = std::max<std::int64_t>(1, kPiece / n);
-    detail::parallel_ranges(outer, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_shares(outer, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) store(alpha, sum_row(x + i * n, n), beta, y + i);
     });
     return;
   }
   const std::int64_t tiles = ceil_div(inner, kColumns);
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / (n * std::min(inner, kColumns)));
-  detail::parallel_ranges(outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(outer * tiles, grain, [&](std::int64_t begin, std::int64_t end) {
     double total[kColumns];
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t o = i / tiles;

@@ -20,7 +20,7 @@ template <class F>
 void each_block(std::int64_t outer, std::int64_t n, std::int64_t inner, F&& f) {
   const std::int64_t blocks = (inner + kColumns - 1) / kColumns;
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / (n * std::min(inner, kColumns)));
-  detail::parallel_ranges(outer * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(outer * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t column = i % blocks * kColumns;
       const std::int64_t first = i / blocks * inner;
@@ -37,7 +37,7 @@ template <class F>
 void each_rows(std::int64_t rows, std::int64_t n, F&& f) {
   const std::int64_t some = std::clamp<std::int64_t>(kPiece / n, 1, kRows);
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / (some * n));
-  detail::parallel_ranges(ceil_div(rows, some), grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(ceil_div(rows, some), grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin * some; i < std::min(end * some, rows); i += some)
       f(i * n, std::min(some, rows - i));
   });

@@ -46,7 +46,7 @@ template <class F>
 void each_plane(const UpsampleGeometry& g, const Sizes3& out, F&& f) {
   constexpr std::int64_t kCells = 1 << 14;  ///< worth a piece
   const std::int64_t grain = std::max<std::int64_t>(1, kCells / std::max<std::int64_t>(product(out), 1));
-  detail::parallel_ranges(g.planes, grain, std::forward<F>(f));
+  detail::parallel_shares(g.planes, grain, std::forward<F>(f));
 }
 
 /// First across the rows of cells, then along what that makes; an output row of copies from the one before.

@@ -27,7 +27,7 @@ struct Rows {
   void each(F f) const {
     const std::int64_t grain =
         std::max<std::int64_t>(1, kernels::kElementwiseGrain / std::max<std::int64_t>(1, size));
-    detail::parallel_ranges(count, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_shares(count, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) f(row, row * size);
     });
   }

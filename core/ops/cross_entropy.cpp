@@ -120,7 +120,7 @@ struct Values {
     const std::int64_t blocks = kernels::ceil_div(inner, kBlock);
     const std::int64_t cells = classes * std::max<std::int64_t>(1, std::min(inner, kBlock));
     const std::int64_t grain = std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cells));
-    detail::parallel_ranges(problem.batch * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+    detail::parallel_shares(problem.batch * blocks, grain, [&](std::int64_t begin, std::int64_t end) {
       T scale[kBlock], level[kBlock];
       for (std::int64_t block = begin; block < end; ++block) {
         const std::int64_t first = block / blocks * inner + block % blocks * kBlock;

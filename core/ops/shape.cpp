@@ -66,7 +66,7 @@ void gather_transposed(const T* in, T* out, const Shape& shape, const std::vecto
   const std::int64_t rows = shape[last - 1], columns = shape[last];
   const std::int64_t bands = (rows + kBand - 1) / kBand;
   const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / (kBand * columns));
-  detail::parallel_ranges(shape.slice(0, last - 1).numel() * bands, grain,
+  detail::parallel_shares(shape.slice(0, last - 1).numel() * bands, grain,
                           [&](std::int64_t begin, std::int64_t end) {
                             for (std::int64_t i = begin; i < end; ++i) {
                               const std::int64_t plane = i / bands, row = i % bands * kBand;
@@ -88,7 +88,7 @@ void gather(const T* in, T* out, const Shape& shape, const std::vector<std::int6
     if (last >= 1 && step > 1 && strides[static_cast<std::size_t>(last) - 1] == 1)
       return gather_transposed(in, out, shape, strides);
   const std::int64_t grain = std::max<std::int64_t>(1, kernels::kElementwiseGrain / inner);
-  detail::parallel_ranges(shape.numel() / inner, grain, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_shares(shape.numel() / inner, grain, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t side = last >= 1 ? shape[last - 1] : 1;
     const std::int64_t pitch = last >= 1 ? strides[static_cast<std::size_t>(last) - 1] : 0;
     for (std::int64_t row = begin; row < end;) {

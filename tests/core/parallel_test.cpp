@@ -69,6 +69,72 @@ BOOST_AUTO_TEST_CASE(ranges_cover_the_count_in_pieces_of_the_grain) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(shares_cover_the_count_in_equal_pieces_of_whole_units) {
+  constexpr std::int64_t kGrain = 100, kUnit = 8;
+  at_thread_counts([] {
+    for (const std::int64_t count : {0, 1, 100, 101, 250, 1003}) {
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+      std::atomic<std::int64_t> pieces{0}, shortest{count}, longest{0}, within_units{0};
+      detail::parallel_shares(
+          count, kGrain,
+          [&](std::int64_t begin, std::int64_t end) {
+            ++pieces;
+            within_units += begin % kUnit != 0 || (end != count && end % kUnit != 0);
+            for (std::int64_t old = shortest; end - begin < old;)
+              shortest.compare_exchange_weak(old, end - begin);
+            for (std::int64_t old = longest; end - begin > old;)
+              longest.compare_exchange_weak(old, end - begin);
+            for (std::int64_t i = begin; i < end; ++i) ++runs[i];
+          },
+          kUnit);
+      for (const auto& times : runs) BOOST_REQUIRE_EQUAL(times, 1);
+      BOOST_CHECK_EQUAL(within_units, 0);
+      BOOST_CHECK_LT(longest, kGrain + kUnit);
+      BOOST_CHECK_LT(longest - shortest, 2 * kUnit);
+      BOOST_CHECK(pieces <= std::max(num_threads(), 1) || pieces % num_threads() == 0);
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(workers_are_as_many_as_asked_for_and_run_every_piece_once) {
+  struct Worker {
+    std::thread::id thread = std::this_thread::get_id();
+  };
+  at_thread_counts([] {
+    for (const int threads : {1, 2, 100}) {
+      std::vector<std::atomic<int>> runs(500);
+      std::atomic<int> workers{0}, strangers{0};
+      detail::parallel_workers(
+          500, threads,
+          [&] {
+            ++workers;
+            return Worker{};
+          },
+          [&](const Worker& worker, std::int64_t piece) {
+            strangers += worker.thread != std::this_thread::get_id();
+            ++runs[piece];
+          });
+      for (const auto& times : runs) BOOST_REQUIRE_EQUAL(times, 1);
+      BOOST_CHECK_EQUAL(strangers, 0);
+      BOOST_CHECK_GE(workers, 1);
+      BOOST_CHECK_LE(workers, std::min(threads, num_threads()));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(takers_get_their_own_part_first_and_then_what_others_have_left) {
+  detail::WorkShares shares(3, 7);  // 0 1, 2 3, 4 5 6
+  for (const std::int64_t piece : {2, 3, 4, 5}) BOOST_CHECK_EQUAL(shares.take(1), piece);
+  BOOST_CHECK_EQUAL(shares.take(0), 0);
+  BOOST_CHECK_EQUAL(shares.take(2), 6);
+  BOOST_CHECK_EQUAL(shares.take(2), 1);
+  BOOST_CHECK_EQUAL(shares.take(0), -1);
+  shares.share_out(4);
+  BOOST_CHECK_EQUAL(shares.take(2), 2);
+  shares.clear();
+  for (const int taker : {0, 1, 2}) BOOST_CHECK_EQUAL(shares.take(taker), -1);
+}
+
 BOOST_AUTO_TEST_CASE(an_error_in_a_piece_reaches_the_caller_and_the_pool_works_on) {
   at_thread_counts([] {
     const auto fail = [](std::int64_t piece) {

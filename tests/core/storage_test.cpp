@@ -52,6 +52,20 @@ BOOST_AUTO_TEST_CASE(freed_memory_is_used_again) {
   BOOST_TEST(memory_stats().system_allocations == system);
 }
 
+BOOST_AUTO_TEST_CASE(a_thread_gets_back_what_it_gave_back_itself) {
+  Tensor first = Tensor::empty({12345}), second = Tensor::empty({12345});
+  const void* of_this = first.data<float>();
+  const void* of_other = second.data<float>();
+  first = Tensor();
+  std::thread([&] { second = Tensor(); }).join();
+  const std::uint64_t system = memory_stats().system_allocations;
+  first = Tensor::empty({12345});
+  second = Tensor::empty({12345});
+  BOOST_TEST(first.data<float>() == of_this);
+  BOOST_TEST(second.data<float>() == of_other);
+  BOOST_TEST(memory_stats().system_allocations == system);
+}
+
 BOOST_AUTO_TEST_CASE(cached_memory_can_be_given_back) {
   { const Tensor x = Tensor::empty({100000}); }
   BOOST_TEST(memory_stats().cached > 0);
