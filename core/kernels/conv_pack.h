@@ -149,16 +149,18 @@ class PackedWeights {
     template <class PackBlock>
     void need(const WeightBlocks<T>& weights, std::int64_t group, std::int64_t first, std::int64_t last,
               PackBlock&& pack_block) {
-      if (shared_) return;
+      if (shared_ || packed_ == weights.count()) return;
       there_.resize(static_cast<std::size_t>(weights.count()));
-      const auto blocks = there_.begin() + group * weights.blocks.count;
       const auto is_there = [](bool there) { return there; };
-      for (auto block = blocks + first; block != blocks + last;) {
-        const auto end = std::find_if(block, blocks + last, is_there);
-        pack_blocks(weights, block - there_.begin(), end - there_.begin(),
+      const auto blocks = there_.begin() + group * weights.blocks.count;
+      const auto end = blocks + last;
+      for (auto begin = std::find_if_not(blocks + first, end, is_there); begin != end;) {
+        const auto next = std::find_if(begin, end, is_there);
+        pack_blocks(weights, begin - there_.begin(), next - there_.begin(),
                     [&](auto&&... args) { pack_block(args..., own_.data()); });
-        std::fill(block, end, true);
-        block = std::find_if_not(end, blocks + last, is_there);
+        std::fill(begin, next, true);
+        packed_ += next - begin;
+        begin = std::find_if_not(next, end, is_there);
       }
     }
 
@@ -168,7 +170,8 @@ class PackedWeights {
     detail::Workspace<T> own_;
     const T* data_;
     bool shared_;
-    std::vector<bool> there_;
+    std::vector<bool> there_;  ///< of each block
+    std::int64_t packed_ = 0;  ///< blocks that are there
   };
 
  private:
