@@ -80,7 +80,7 @@ class WeightGrad {
                             });
     // Sums of the cuts in order, transposed to [output channel][channel, tap].
     const std::int64_t strips = ceil_div(rows_, kLanes);
-    detail::parallel_shares(groups_ * chunks_ * strips, ceil_div(1 << 13, kLanes * chunk_ * cuts_),
+    detail::parallel_shares(groups_ * chunks_ * strips, ceil_div(1 << 15, kLanes * chunk_ * cuts_),
                             [&](std::int64_t begin, std::int64_t end) {
                               for (std::int64_t i = begin; i < end; ++i) {
                                 const std::int64_t row = i % strips * kLanes;

@@ -69,7 +69,7 @@ class WeightGrad {
                               channels_ * share / shares, channels_ * (share + 1) / shares,
                               sums.data() + piece * piece_size);
     });
-    const std::int64_t strip = std::min(channels_, ceil_div(3 * kLanes, taps_));
+    const std::int64_t strip = std::min(ceil_div(channels_, num_threads()), ceil_div(3 * kLanes, taps_));
     const std::int64_t strips = ceil_div(channels_, strip);
     detail::parallel_for(groups_ * chunks_ * strips, [&](std::int64_t i) {
       const std::int64_t first = i % strips * strip;

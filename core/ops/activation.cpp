@@ -2,11 +2,13 @@
 #include <evenkeel/core/error.h>
 #include <evenkeel/core/kernels/elementwise.h>
 #include <evenkeel/core/kernels/moments.h>
+#include <evenkeel/core/kernels/simd.h>
 #include <evenkeel/core/kernels/softmax.h>
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/broadcast.h>
 
 #include <algorithm>
+#include <array>
 
 namespace evenkeel {
 
@@ -33,28 +35,48 @@ struct Rows {
   }
 };
 
+/// to[i] = f(from[i]…) for a row of `size`, f free of dependencies between different i, for numbers and for
+/// vectors.
+template <class T, class F, class... From>
+void map_row(std::int64_t size, F&& f, T* to, const From*... from) {
+  using S = kernels::Simd<T>;
+  if (size >= 8 * S::kLanes)
+    return kernels::map_range(
+        0, size, [=](std::int64_t i) { to[i] = f(from[i]...); }, from..., to);
+  for (std::int64_t i = 0; i < size; i += S::kLanes)
+    S::store_some(to + i, f(S::load_between(from, i, 0, size)...), size - i);
+}
+
 /// Both gradients in one pass, of which either may be null. Rows are summed one by one, then in their order,
 /// so that the bits do not depend on the threads.
 template <class T>
 void prelu_backward(const Rows& rows, const T* x, const T* weight, const T* gy, T* gx, T gx_beta, T* gw,
                     T gw_beta) {
   detail::Workspace<double> sums(gw != nullptr ? static_cast<std::size_t>(rows.count) : 0);
-  rows.each(
-      [=, slopes = rows.slopes, size = rows.size, out = sums.data()](std::int64_t row, std::int64_t at) {
-        if (gw != nullptr)
-          out[row] = static_cast<double>(kernels::sum_lanes<T>(
-              size, [=](std::int64_t i) { return gy[at + i] * (x[at + i] > 0 ? T(0) : x[at + i]); }, gy + at,
-              x + at));
-        if (gx == nullptr) return;
-        const T slope = weight[row % slopes];
-        kernels::map_range(
-            at, at + size,
-            [=](std::int64_t i) {
-              const T gradient = x[i] > 0 ? gy[i] : gy[i] * slope;
-              gx[i] = gx_beta == T(0) ? gradient : gx[i] + gradient;
-            },
-            x, gy, gx);
-      });
+  rows.each([=, slopes = rows.slopes, size = rows.size, out = sums.data()](std::int64_t row,
+                                                                           std::int64_t at) {
+    const T* in = x + at;
+    const T* upstream = gy + at;
+    if (gw != nullptr)
+      out[row] = static_cast<double>(kernels::vector_sums<T, 1>(
+          0, size,
+          [=](auto read) {
+            const auto cells = read(in);
+            return std::array{read(upstream) * (cells > T(0) ? typename kernels::Simd<T>::Vector{} : cells)};
+          },
+          upstream, in)[0]);
+    if (gx == nullptr) return;
+    const T slope = weight[row % slopes];
+    const auto gradient = [=](auto cell, auto of_result) {
+      return cell > T(0) ? of_result : of_result * slope;
+    };
+    if (gx_beta == T(0))
+      map_row(size, gradient, gx + at, in, upstream);
+    else
+      map_row(
+          size, [=](auto cell, auto of_result, auto old) { return old + gradient(cell, of_result); }, gx + at,
+          in, upstream, gx + at);
+  });
   for (std::int64_t slope = 0; gw != nullptr && slope < rows.slopes; ++slope) {
     double sum = 0;
     for (std::int64_t row = slope; row < rows.count; row += rows.slopes) sum += sums.data()[row];
@@ -102,7 +124,8 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
     rows.each([&, in = x.data<T>(), slopes = weight.data<T>(), y = out.mutable_data<T>()](std::int64_t row,
                                                                                           std::int64_t at) {
       const T slope = slopes[row % rows.slopes];
-      for (std::int64_t i = at; i < at + rows.size; ++i) y[i] = in[i] > 0 ? in[i] : slope * in[i];
+      map_row(
+          rows.size, [=](auto cell) { return cell > T(0) ? cell : slope * cell; }, y + at, in + at);
     });
   });
   return record("prelu", {x, weight}, out,
