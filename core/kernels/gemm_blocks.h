@@ -183,8 +183,8 @@ void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& 
   const std::int64_t rounds =
       std::max(ceil_div(strips, num_threads() * kMostTogether),
                num_threads() == 1 ? 1 : std::min(least_rounds, strips / num_threads()));
-  const std::int64_t together = ceil_div(strips, num_threads() * rounds);
-  const std::int64_t pieces = ceil_div(strips, together);
+  const std::int64_t pieces = std::min(num_threads() * rounds, strips);
+  const std::int64_t together = ceil_div(strips, pieces);
   const std::int64_t cuts = std::min(ceil_div(num_threads(), pieces), blocks);
   const std::int64_t work = rows.blocks().rows * rows.all_steps() * together * kStripWidth / cuts;
   detail::parallel_ranges(
@@ -192,7 +192,8 @@ void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& 
       [&](std::int64_t begin, std::int64_t end) {
         detail::Workspace<float> packed(static_cast<std::size_t>(together * strip_size));
         for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t first = i / cuts * together, last = std::min(first + together, strips);
+          const std::int64_t first = strips * (i / cuts) / pieces;
+          const std::int64_t last = strips * (i / cuts + 1) / pieces;
           const std::int64_t cut = i % cuts;
           const std::int64_t column = first * kStripWidth;
           const auto width = [&](std::int64_t s) { return std::min(count - s * kStripWidth, kStripWidth); };
