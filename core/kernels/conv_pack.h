@@ -122,7 +122,8 @@ class PackedWeights {
   /// `size`: elements of all.
   explicit PackedWeights(std::int64_t size)
       : size_(size),
-        shared_(num_threads() == 1 || size * static_cast<std::int64_t>(sizeof(T)) > kFewBytes),
+        shared_(num_threads() == 1 ||
+                size * static_cast<std::int64_t>(sizeof(T)) * num_threads() > kFewBytes),
         memory_(static_cast<std::size_t>(shared_ ? size : 0)) {}
 
   /// Packs what is shared; pack_block() gets where to in addition.
@@ -175,7 +176,7 @@ class PackedWeights {
   };
 
  private:
-  static constexpr std::int64_t kFewBytes = 128 << 10;
+  static constexpr std::int64_t kFewBytes = 1400 << 10;  ///< of all threads
 
   std::int64_t size_;
   bool shared_;
