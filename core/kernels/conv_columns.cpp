@@ -57,6 +57,7 @@ struct WeightColumns {
   std::int64_t pitch;
   bool add = false;
   const float* bias = nullptr;
+  static constexpr bool kBiasOfColumns = false;
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {

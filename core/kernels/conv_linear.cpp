@@ -2,8 +2,6 @@
 #include <evenkeel/core/kernels/gemm.h>
 #include <evenkeel/core/kernels/spatial.h>
 
-#include <algorithm>
-
 namespace evenkeel::kernels {
 
 namespace {
@@ -31,12 +29,9 @@ bool conv_is_linear(const ConvGeometry& g) {
 template <class T>
 void conv_linear_forward(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
   const Sides s(g);
-  if (bias != nullptr)
-    for (std::int64_t image = 0; image < g.batch; ++image) std::copy_n(bias, s.y_row, y + image * s.y_row);
   for (std::int64_t group = 0; group < g.groups; ++group)
-    gemm_parallel(false, true, g.batch, s.outs, s.length, T(1), x + group * s.length, s.x_row,
-                  w + group * s.outs * s.length, s.length, bias != nullptr ? T(1) : T(0), y + group * s.outs,
-                  s.y_row);
+    gemm_bias(g.batch, s.outs, s.length, x + group * s.length, s.x_row, w + group * s.outs * s.length,
+              s.length, bias != nullptr ? bias + group * s.outs : nullptr, y + group * s.outs, s.y_row);
 }
 
 template <class T>

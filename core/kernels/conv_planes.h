@@ -13,6 +13,7 @@ struct Planes {
   std::int64_t pitch;         ///< cells of a plane
   bool add;
   const float* bias = nullptr;
+  static constexpr bool kBiasOfColumns = false;
 
   /// f(at, count, image, cell) for the pieces of columns [j, j + width) that lie in one image.
   template <class F>

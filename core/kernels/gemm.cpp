@@ -2,6 +2,7 @@
 #include <evenkeel/core/kernels/blas.h>
 #include <evenkeel/core/kernels/gemm.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
+#include <evenkeel/core/kernels/gemm_start.h>
 #include <evenkeel/core/kernels/gemm_unpacked.h>
 #include <evenkeel/core/kernels/spatial.h>
 #include <evenkeel/core/parallel.h>
@@ -22,6 +23,41 @@ constexpr std::int64_t kMaxPieces = 16;
 constexpr std::int64_t kPieceMultiple = 16;
 /// Rows or columns: for each piece the BLAS packs what pieces share anew. Halves may be shorter.
 constexpr std::int64_t kLeastPiece = 448, kLeastHalf = 128;
+
+/// gemm_parallel() whose sums start anywhere.
+template <class T>
+void gemm_from(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
+               const T* a, std::int64_t lda, const T* b, std::int64_t ldb, const GemmStart<T>& start, T* c,
+               std::int64_t ldc) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (!trans_a && trans_b && alpha == 1 && gemm_dots_pays(m, n, k))
+      return gemm_dots(m, n, k, a, lda, b, ldb, start, c, ldc);
+    if (!trans_b && alpha == 1 && gemm_streams_pays(m, n, k))
+      return gemm_streams(trans_a, m, n, k, a, lda, b, ldb, start, c, ldc);
+    if (alpha != 0 && gemm_packed_pays(trans_b, m, n, k))
+      return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, start, c, ldc);
+  }
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const std::int64_t longer = std::max(m, n);
+  const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
+  const std::int64_t most =
+      std::max({longer / kLeastPiece, std::min<std::int64_t>(longer / kLeastHalf, 2), std::int64_t{1}});
+  const auto pieces = static_cast<std::int64_t>(
+      std::bit_floor(static_cast<std::uint64_t>(std::clamp<std::int64_t>(wanted, 1, most))));
+  const std::int64_t chunk =
+      std::max<std::int64_t>(ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple, 1);
+  const auto part = [&](std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns) {
+    T* to = c + row * ldc + column;
+    if (start.data != c)
+      for (std::int64_t i = 0; i < rows; ++i)
+        std::copy_n(start.data + (row + i) * start.row + column, columns, to + i * ldc);
+    gemm(trans_a, trans_b, rows, columns, k, alpha, a + row * (trans_a ? 1 : lda), lda,
+         b + column * (trans_b ? ldb : 1), ldb, start.factor, to, ldc);
+  };
+  detail::parallel_ranges(longer, chunk, [&](std::int64_t begin, std::int64_t end) {
+    m > n ? part(begin, end - begin, 0, n) : part(0, m, begin, end - begin);
+  });
+}
 
 }  // namespace
 
@@ -47,31 +83,14 @@ template <class T>
 void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (!trans_a && trans_b && alpha == 1 && gemm_dots_pays(m, n, k))
-      return gemm_dots(m, n, k, a, lda, b, ldb, beta, c, ldc);
-    if (!trans_b && alpha == 1 && gemm_streams_pays(m, n, k))
-      return gemm_streams(trans_a, m, n, k, a, lda, b, ldb, beta, c, ldc);
-    if (alpha != 0 && gemm_packed_pays(trans_b, m, n, k))
-      return gemm_packed(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  }
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const std::int64_t longer = std::max(m, n);
-  const auto wanted = static_cast<std::int64_t>(std::min(work / kWorthAPiece, double(kMaxPieces)));
-  const std::int64_t most =
-      std::max({longer / kLeastPiece, std::min<std::int64_t>(longer / kLeastHalf, 2), std::int64_t{1}});
-  const auto pieces = static_cast<std::int64_t>(
-      std::bit_floor(static_cast<std::uint64_t>(std::clamp<std::int64_t>(wanted, 1, most))));
-  const std::int64_t chunk =
-      std::max<std::int64_t>(ceil_div(ceil_div(longer, pieces), kPieceMultiple) * kPieceMultiple, 1);
-  detail::parallel_ranges(longer, chunk, [&](std::int64_t begin, std::int64_t end) {
-    if (m > n)
-      gemm(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
-           c + begin * ldc, ldc);
-    else
-      gemm(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
-           c + begin, ldc);
-  });
+  gemm_from(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, GemmStart<T>{c, ldc, beta}, c, ldc);
+}
+
+template <class T>
+void gemm_bias(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const T* b,
+               std::int64_t ldb, const T* bias, T* c, std::int64_t ldc) {
+  const GemmStart<T> start = bias != nullptr ? GemmStart<T>{bias, 0, 1} : GemmStart<T>{c, ldc, 0};
+  gemm_from(false, true, m, n, k, T(1), a, lda, b, ldb, start, c, ldc);
 }
 
 template <class T>
@@ -97,6 +116,8 @@ void gemm_batched(std::int64_t batch, bool trans_a, bool trans_b, std::int64_t m
                      const T*, std::int64_t, T, T*, std::int64_t);                                    \
   template void gemm_parallel(bool, bool, std::int64_t, std::int64_t, std::int64_t, T, const T*,      \
                               std::int64_t, const T*, std::int64_t, T, T*, std::int64_t);             \
+  template void gemm_bias(std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, const T*, \
+                          std::int64_t, const T*, T*, std::int64_t);                                  \
   template void gemm_batched(std::int64_t, bool, bool, std::int64_t, std::int64_t, std::int64_t, T,   \
                              const T*, std::int64_t, const T*, std::int64_t, T, T*);
 EVENKEEL_INSTANTIATE(float)

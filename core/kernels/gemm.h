@@ -17,6 +17,12 @@ void gemm_parallel(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, s
                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
                    std::int64_t ldc);
 
+/// c = a * bᵀ + bias cut over the threads like gemm_parallel(): a is m x k, b is n x k, bias
+/// has an element for each column, or is null.
+template <class T>
+void gemm_bias(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const T* b,
+               std::int64_t ldb, const T* bias, T* c, std::int64_t ldc);
+
 /// `batch` products of dense matrices, a batch item's matrices following one another; a stride of 0 shares
 /// one matrix between all items.
 template <class T>

@@ -126,15 +126,16 @@ class PackedRows {
 /// - whole(j, width): where row 0 of columns [j, j + width) goes, or null where they are in pieces;
 /// - each_piece(j, width, f): f(at, count, to) for the pieces, of columns [j + at, j + at + count);
 /// - pitch: distance of a target's rows; add: whether results are added to what is there; bias: what every
-///   row starts from, or null.
+///   row starts from, or null; kBiasOfColumns: it is what every column starts from.
 template <class Columns>
 void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& columns);
 
 /// A register block's results: part `part` of the sums over the packed columns of the strip at j, added to
-/// what `start` has for each row, kStripWidth apart, or without it to what is there.
+/// what `start` has for each row, start_pitch apart, or without it to what is there.
 template <class Columns>
 void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t block, const float* start,
-                    const float* strip, std::int64_t j, std::int64_t width, const Columns& columns) {
+                    std::int64_t start_pitch, const float* strip, std::int64_t j, std::int64_t width,
+                    const Columns& columns) {
   using S = Simd<float>;
   const std::int64_t wide = strip_pitch(width), row = rows.blocks().begin(block);
   const int height = rows.height(block);
@@ -142,13 +143,13 @@ void multiply_block(const PackedRows& rows, std::int64_t part, std::int64_t bloc
   const auto run = [&](float* to, std::int64_t ld) {
     if (rows.in_place()) {
       for (int r = 0; start != nullptr && r < height; ++r)
-        std::copy_n(start + r * kStripWidth, wide, to + r * ld);
+        std::copy_n(start + r * start_pitch, wide, to + r * ld);
       const std::vector<micro::WeightRun>& runs = rows.runs(part);
       return micro::weight_block<float>(height, vectors)(static_cast<std::int64_t>(runs.size()), runs.data(),
                                                          rows.row(block), rows.pitch(), strip, to, ld);
     }
     micro::matrix_block(height, vectors)(rows.steps(part), strip, rows.block(part, block), rows.step_pitch(),
-                                         start, kStripWidth, to, ld);
+                                         start, start_pitch, to, ld);
   };
   if (width == wide)
     if (float* to = columns.whole(j, width)) return run(to + row * columns.pitch, columns.pitch);
@@ -204,11 +205,16 @@ void multiply_packed(const PackedRows& rows, std::int64_t count, const Columns& 
             for (std::int64_t block = blocks * cut / cuts; block < blocks * (cut + 1) / cuts; ++block) {
               float start[micro::kMaxPositions * kStripWidth] = {};
               const std::int64_t row = rows.blocks().begin(block);
-              for (int r = 0; columns.bias != nullptr && r < rows.height(block); ++r)
+              const bool bias_of_rows = columns.bias != nullptr && !Columns::kBiasOfColumns;
+              for (int r = 0; bias_of_rows && r < rows.height(block); ++r)
                 std::fill_n(start + r * kStripWidth, kStripWidth, columns.bias[row + r]);
-              for (std::int64_t s = first; s < last; ++s)
+              for (std::int64_t s = first; s < last; ++s) {
+                if (columns.bias != nullptr && Columns::kBiasOfColumns)
+                  std::copy_n(columns.bias + s * kStripWidth, width(s), start);
                 multiply_block(rows, part, block, goes_on ? nullptr : start,
+                               Columns::kBiasOfColumns ? 0 : kStripWidth,
                                packed.data() + (s - first) * strip_size, s * kStripWidth, width(s), columns);
+              }
             }
           }
         }
@@ -222,6 +228,7 @@ struct MatrixColumns {
   std::int64_t pitch;
   bool add;
   const float* bias = nullptr;
+  static constexpr bool kBiasOfColumns = true;
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {

@@ -1,5 +1,6 @@
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
+#include <evenkeel/core/kernels/transpose.h>
 
 namespace evenkeel::kernels {
 
@@ -18,6 +19,30 @@ bool turning_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) 
          m * n * k >= kLeastProducts && k >= kLeastSteps;
 }
 
+/// c = the n rows of `turned` as columns, plus what c starts from.
+void turn_back(std::int64_t m, std::int64_t n, const float* turned, const GemmStart<float>& start, float* c,
+               std::int64_t ldc) {
+  using S = Simd<float>;
+  constexpr std::int64_t kLanes = S::kLanes, kWorthAPiece = 1 << 14;
+  detail::parallel_shares(
+      m, ceil_div(kWorthAPiece, n),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; i += kLanes)
+          for (std::int64_t j = 0; j < n; j += kLanes) {
+            float block[kLanes * kLanes];
+            const std::int64_t rows = std::min(end - i, kLanes), count = std::min(n - j, kLanes);
+            transpose_to_lanes(turned + j * m + i, m, rows, static_cast<int>(count), block, kLanes);
+            for (std::int64_t r = 0; r < rows; ++r) {
+              S::Vector sums = S::load(block + r * kLanes);
+              if (start.factor != 0)
+                sums += start.factor * S::load_between(start.data + (i + r) * start.row + j, 0, 0, count);
+              S::store_some(c + (i + r) * ldc + j, sums, count);
+            }
+          }
+      },
+      kLanes);
+}
+
 }  // namespace
 
 bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) {
@@ -34,23 +59,25 @@ bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t
 }
 
 void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
-                 const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
-                 std::int64_t ldc) {
+                 const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
+                 const GemmStart<float>& start, float* c, std::int64_t ldc) {
   const Operand rows_of_a{a, trans_a ? lda : 1, trans_a ? 1 : lda};
   const Operand columns_of_b{b, trans_b ? 1 : ldb, trans_b ? ldb : 1};
   if (turning_pays(trans_b, m, n, k)) {
     detail::Workspace<float> turned(static_cast<std::size_t>(m * n));
     multiply_packed(PackedRows(columns_of_b, n, k, alpha), m,
                     MatrixColumns{rows_of_a, turned.data(), m, false});
-    for (std::int64_t i = 0; i < m; ++i)
-      for (std::int64_t j = 0; j < n; ++j)
-        c[i * ldc + j] = turned.data()[j * m + i] + (beta == 0 ? 0.0f : beta * c[i * ldc + j]);
+    return turn_back(m, n, turned.data(), start, c, ldc);
+  }
+  const PackedRows rows(rows_of_a, m, k, alpha, n);
+  if (start.data != c) {
+    multiply_packed(rows, n, MatrixColumns{columns_of_b, c, ldc, false, start.data});
     return;
   }
-  if (beta != 0 && beta != 1)
+  if (start.factor != 0 && start.factor != 1)
     for (std::int64_t i = 0; i < m; ++i)
-      for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] *= beta;
-  multiply_packed(PackedRows(rows_of_a, m, k, alpha, n), n, MatrixColumns{columns_of_b, c, ldc, beta != 0});
+      for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] *= start.factor;
+  multiply_packed(rows, n, MatrixColumns{columns_of_b, c, ldc, start.factor != 0});
 }
 
 }  // namespace evenkeel::kernels

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <evenkeel/core/kernels/gemm_start.h>
+
 #include <cstdint>
 
 namespace evenkeel::kernels {
@@ -12,7 +14,7 @@ bool gemm_packed_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t
 /// packed in the order the blocks read them. The order of a sum depends on the sizes and on how a lies, never
 /// on the threads, by whose number the product is cut.
 void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
-                 const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
-                 std::int64_t ldc);
+                 const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
+                 const GemmStart<float>& start, float* c, std::int64_t ldc);
 
 }  // namespace evenkeel::kernels

@@ -86,7 +86,8 @@ struct Dots {
   std::int64_t lda;
   const float* b;
   std::int64_t ldb;
-  float beta;
+  GemmStart<float> start;
+  std::int64_t start_column;  ///< distance of the elements of a row of `start`
   float* c;
   std::int64_t row_step, column_step;  ///< distances of c's elements
 
@@ -107,18 +108,22 @@ struct Dots {
           float sums[kLanes];
           Block<kRows>::run(rows, columns, last ? kColumns * ldb : 0, steps, sums);
           for (std::int64_t r = 0; r < std::min<std::int64_t>(kRows, m - row); ++r)
-            deliver(sums + r * kColumns, std::min(kColumns, end - j), first > 0,
-                    c + (row + r) * row_step + j * column_step);
+            deliver(sums + r * kColumns, std::min(kColumns, end - j), first > 0, row + r, j);
         }
       }
       first += kSumLength;
     } while (first < k);
   }
 
-  void deliver(const float* sums, std::int64_t count, bool goes_on, float* to) const {
+  void deliver(const float* sums, std::int64_t count, bool goes_on, std::int64_t row,
+               std::int64_t column) const {
+    float* to = c + row * row_step + column * column_step;
+    const float* from = start.data + row * start.row + column * start_column;
     for (std::int64_t i = 0; i < count; ++i) {
       float& result = to[i * column_step];
-      const float before = goes_on ? result : beta == 0 ? 0.0f : beta * result;
+      const float before = goes_on             ? result
+                           : start.factor == 0 ? 0.0f
+                                               : start.factor * from[i * start_column];
       result = before + sums[i];
     }
   }
@@ -134,7 +139,7 @@ struct Streams {
   std::int64_t row, step;  ///< distances of a's elements
   const float* b;
   std::int64_t ldb;
-  float beta;
+  GemmStart<float> start;
   float* c;
   std::int64_t ldc;
 
@@ -172,7 +177,9 @@ struct Streams {
                      std::int64_t count) const {
     Vector sums[kRows][kVectors] = {};
     float* to = c + i * ldc + j;
-    const float before = first > 0 ? 1.0f : beta;
+    const GemmStart<float> before =
+        first > 0 ? GemmStart<float>{to, ldc, 1.0f}
+                  : GemmStart<float>{start.data + i * start.row + j, start.row, start.factor};
     const std::int64_t in_last = std::min<std::int64_t>(count - (kVectors - 1) * kLanes, kLanes);
     const auto mask = S::lanes_between(0, 0, in_last);
     const auto load = [&](const float* from, int v) {
@@ -196,7 +203,7 @@ struct Streams {
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
-        if (before != 0) sums[r][v] += before * load(to + r * ldc, v);
+        if (before.factor != 0) sums[r][v] += before.factor * load(before.data + r * before.row, v);
         S::store_some(to + r * ldc + v * kLanes, sums[r][v], v + 1 < kVectors ? kLanes : in_last);
       }
   }
@@ -222,9 +229,9 @@ bool gemm_dots_pays(std::int64_t m, std::int64_t n, std::int64_t k) {
 }
 
 void gemm_dots(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
-               const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
-  const Dots dots =
-      n < m ? Dots{n, m, k, b, ldb, a, lda, beta, c, 1, ldc} : Dots{m, n, k, a, lda, b, ldb, beta, c, ldc, 1};
+               const float* b, std::int64_t ldb, const GemmStart<float>& start, float* c, std::int64_t ldc) {
+  const Dots dots = n < m ? Dots{n, m, k, b, ldb, a, lda, {start.data, 1, start.factor}, start.row, c, 1, ldc}
+                          : Dots{m, n, k, a, lda, b, ldb, start, 1, c, ldc, 1};
   detail::parallel_ranges(dots.n, columns_a_piece(dots.m, k, kLanes),
                           [&](std::int64_t begin, std::int64_t end) {
                             if (dots.m == 1) return dots.multiply<1>(begin, end);
@@ -238,11 +245,11 @@ bool gemm_streams_pays(std::int64_t m, std::int64_t n, std::int64_t k) {
 }
 
 void gemm_streams(bool trans_a, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
-                  std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
+                  std::int64_t lda, const float* b, std::int64_t ldb, const GemmStart<float>& start, float* c,
                   std::int64_t ldc) {
   constexpr std::int64_t kCells = 6 << 10;  // of b that pass by again and again, in the L1 cache
   constexpr std::int64_t kTile = kTileVectors * kLanes;
-  const Streams streams{m, k, a, trans_a ? 1 : lda, trans_a ? lda : 1, b, ldb, beta, c, ldc};
+  const Streams streams{m, k, a, trans_a ? 1 : lda, trans_a ? lda : 1, b, ldb, start, c, ldc};
   const std::int64_t chunk = kCells / std::clamp<std::int64_t>(k, 1, kTogether) / kTile * kTile;
   detail::parallel_ranges(n, columns_a_piece(m, k, kTile), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; j += chunk) streams.multiply(j, std::min(chunk, end - j));

@@ -5,8 +5,6 @@
 #include <evenkeel/core/ops.h>
 #include <evenkeel/core/ops/broadcast.h>
 
-#include <algorithm>
-
 namespace evenkeel {
 
 namespace {
@@ -100,13 +98,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const std::int64_t rows = x.shape().slice(0, x.rank() - 1).numel();
   Tensor out = Tensor::empty(x.shape().with(-1, out_features), x.dtype());
   detail::dispatch_floating("linear", x.dtype(), [&]<class T>() {
-    T* y = out.mutable_data<T>();
-    if (bias.defined())
-      for (std::int64_t row = 0; row < rows; ++row)
-        std::copy_n(bias.data<T>(), out_features, y + row * out_features);
-    kernels::gemm_parallel<T>(false, true, rows, out_features, in, 1, x.data<T>(),
-                              std::max<std::int64_t>(in, 1), weight.data<T>(), std::max<std::int64_t>(in, 1),
-                              bias.defined() ? 1 : 0, y, std::max<std::int64_t>(out_features, 1));
+    kernels::gemm_bias<T>(rows, out_features, in, x.data<T>(), std::max<std::int64_t>(in, 1),
+                          weight.data<T>(), std::max<std::int64_t>(in, 1),
+                          bias.defined() ? bias.data<T>() : nullptr, out.mutable_data<T>(),
+                          std::max<std::int64_t>(out_features, 1));
   });
   std::vector<Tensor> inputs{x, weight};
   if (bias.defined()) inputs.push_back(bias);

@@ -88,6 +88,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, 
       }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(biases_start_every_row, T, FloatTypes) {
+  constexpr std::int64_t kApart = 5;
+  for (const Sides s : kSides) {
+    const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2), bias = noise<T>(s.n, 3);
+    std::vector<T> start;
+    for (std::int64_t i = 0; i < s.m; ++i) start.insert(start.end(), bias.begin(), bias.end());
+    const auto wide_a = spread(a, s.k, kApart), wide_b = spread(b, s.k, kApart);
+    const auto product = [&](const T* starts_from) {
+      auto c = spread(garbage<T>(s.m * s.n), s.n, kApart);
+      kernels::gemm_bias(s.m, s.n, s.k, wide_a.data(), s.k + kApart, wide_b.data(), s.k + kApart, starts_from,
+                         c.data(), s.n + kApart);
+      return c;
+    };
+    BOOST_TEST_CONTEXT(s.m << " x " << s.n << " x " << s.k) {
+      check_close(product(bias.data()),
+                  spread(reference(false, true, s, 1, a.data(), b.data(), 1, start), s.n, kApart));
+      check_close(product(nullptr),
+                  spread(reference(false, true, s, 1, a.data(), b.data(), 0, start), s.n, kApart));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(products_that_pack_nothing_are_the_product) {
   constexpr std::int64_t kApart = 3;
   for (const std::int64_t m : {1, 2, 3, 4, 5, 9})
@@ -106,10 +128,11 @@ BOOST_AUTO_TEST_CASE(products_that_pack_nothing_are_the_product) {
               const auto wide_a = spread(a, width_a, kApart), wide_b = spread(b, width_b, kApart);
               const std::int64_t lda = width_a + kApart, ldb = width_b + kApart, ldc = n + kApart;
               if (tb)
-                kernels::gemm_dots(m, n, k, wide_a.data(), lda, wide_b.data(), ldb, beta, c.data(), ldc);
+                kernels::gemm_dots(m, n, k, wide_a.data(), lda, wide_b.data(), ldb, {c.data(), ldc, beta},
+                                   c.data(), ldc);
               else
-                kernels::gemm_streams(ta, m, n, k, wide_a.data(), lda, wide_b.data(), ldb, beta, c.data(),
-                                      ldc);
+                kernels::gemm_streams(ta, m, n, k, wide_a.data(), lda, wide_b.data(), ldb,
+                                      {c.data(), ldc, beta}, c.data(), ldc);
               BOOST_TEST_CONTEXT(m << " x " << n << " x " << k << (ta ? " turned" : "")) {
                 check_close(c, expected);
               }
