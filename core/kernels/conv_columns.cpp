@@ -57,7 +57,7 @@ struct WeightColumns {
   std::int64_t pitch;
   bool add = false;
   const float* bias = nullptr;
-  static constexpr bool kBiasOfColumns = false;
+  static constexpr bool kMatrix = false;
 
   void pack(std::int64_t first, std::int64_t steps, std::int64_t j, std::int64_t width,
             std::int64_t strip_size, float* to) const {
@@ -134,8 +134,8 @@ void conv_by_columns(const ConvPass<float>& pass) {
                                  : Operand{w, 1, pass.row_stride, taps, pass.channel_stride};
     const Planes planes{pass.target + group * pass.rows * plane, pass.groups * pass.rows * plane, plane,
                         pass.beta != 0, pass.bias == nullptr ? nullptr : pass.bias + group * pass.rows};
-    multiply_packed(PackedRows(left, pass.rows, steps, 1, count), count,
-                    GatheredColumns{planes, cells, channels, taps, turned ? 1 : taps, turned ? channels : 1});
+    multiply(ProductRows(left, pass.rows, steps, 1, count), count,
+             GatheredColumns{planes, cells, channels, taps, turned ? 1 : taps, turned ? channels : 1});
   }
 }
 
@@ -160,8 +160,8 @@ void conv_columns_weight_grad(const ConvGeometry& g, const float* x, const float
   for (std::int64_t group = 0; group < g.groups; ++group) {
     cells.copy(x + group * source, g.groups * source);
     const Operand left{gy + group * outs * outputs, 1, outputs, outputs, g.out_channels * outputs};
-    multiply_packed(PackedRows(left, outs, g.batch * outputs), taps * ins,
-                    WeightColumns{cells, ins, sums.data(), taps * ins});
+    multiply(ProductRows(left, outs, g.batch * outputs), taps * ins,
+             WeightColumns{cells, ins, sums.data(), taps * ins});
     // From [tap][channel] to [channel][tap].
     detail::parallel_shares(outs, ceil_div(kWorthMoving, taps * ins),
                             [&](std::int64_t begin, std::int64_t end) {

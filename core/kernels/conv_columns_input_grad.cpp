@@ -75,8 +75,8 @@ void conv_columns_input_grad(const ConvGeometry& g, const float* gy, const float
       for (std::int64_t image = begin * together; image < std::min(end * together, g.batch);
            image += together) {
         const std::int64_t images = std::min(together, g.batch - image);
-        multiply_packed(PackedRows({gradient.image(image), 1, gradient.pitch()}, images * outputs, outs),
-                        width, MatrixColumns{{weights.data(), width, 1}, sums.data(), width, false});
+        multiply(ProductRows({gradient.image(image), 1, gradient.pitch()}, images * outputs, outs), width,
+                 MatrixColumns{{weights.data(), width, 1}, sums.data(), width, false});
         const std::int64_t blocks = result.pitch() / kLanes;
         detail::parallel_ranges(images * blocks, ceil_div(kWorthMoving, outputs * taps * kLanes),
                                 [&](std::int64_t first, std::int64_t last) {

@@ -6,14 +6,14 @@
 namespace evenkeel::kernels {
 
 /// Where a product of matrices whose columns are the cells of all images, one image after another, leaves its
-/// results (see multiply_packed): in the planes of a group's channels.
+/// results (see multiply): in the planes of a group's channels.
 struct Planes {
   float* target;              ///< the first plane
   std::int64_t image_stride;  ///< distance of images
   std::int64_t pitch;         ///< cells of a plane
   bool add;
   const float* bias = nullptr;
-  static constexpr bool kBiasOfColumns = false;
+  static constexpr bool kMatrix = false;
 
   /// f(at, count, image, cell) for the pieces of columns [j, j + width) that lie in one image.
   template <class F>

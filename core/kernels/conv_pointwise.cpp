@@ -186,7 +186,7 @@ void conv_pointwise_forward(const ConvGeometry& g, const float* x, const float* 
                          bias == nullptr ? nullptr : bias + group * outs};
     const CellColumns columns{results, read.data() + group * ins * cells, g.in_channels * cells};
     const Operand weights{w + group * outs * ins, 1, ins};
-    multiply_packed(PackedRows(weights, outs, ins, 1, g.batch * cells), g.batch * cells, columns);
+    multiply(ProductRows(weights, outs, ins, 1, g.batch * cells), g.batch * cells, columns);
   }
 }
 
@@ -201,7 +201,7 @@ void conv_pointwise_input_grad(const ConvGeometry& g, const float* gy, const flo
     const Planes results{to + group * ins * cells, g.in_channels * cells, cells, dense && beta != 0};
     const CellColumns columns{results, gy + group * outs * cells, g.out_channels * cells};
     const Operand weights{w + group * outs * ins, ins, 1};
-    multiply_packed(PackedRows(weights, ins, outs), g.batch * cells, columns);
+    multiply(ProductRows(weights, ins, outs), g.batch * cells, columns);
   }
   if (!dense) spread_planes(g, between.data(), beta != 0, gx);
 }
@@ -214,8 +214,8 @@ void conv_pointwise_weight_grad(const ConvGeometry& g, const float* x, const flo
   for (std::int64_t group = 0; group < g.groups; ++group) {
     const Operand left{gy + group * outs * cells, 1, cells, cells, g.out_channels * cells};
     const Operand right{read.data() + group * ins * cells, 1, cells, cells, g.in_channels * cells};
-    multiply_packed(PackedRows(left, outs, g.batch * cells), ins,
-                    MatrixColumns{right, gw + group * outs * ins, ins, beta != 0});
+    multiply(ProductRows(left, outs, g.batch * cells), ins,
+             MatrixColumns{right, gw + group * outs * ins, ins, beta != 0});
   }
 }
 

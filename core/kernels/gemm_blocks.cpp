@@ -64,52 +64,54 @@ void turn_lanes(const Operand& from, std::int64_t first, std::int64_t steps, std
   });
 }
 
-bool PackedRows::fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns) {
+bool ProductRows::fit_in_place(const Operand& a, std::int64_t steps, float alpha, std::int64_t columns) {
   constexpr std::int64_t kFarthest = std::numeric_limits<std::int32_t>::max();
   if (columns > kFewColumns || a.step_stride != 1 || alpha != 1) return false;
   return a.run >= steps || (a.run >= kLeastRun && steps / a.run * a.run_stride < kFarthest);
 }
 
-PackedRows::PackedRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha,
-                       std::int64_t columns)
+ProductRows::ProductRows(const Operand& a, std::int64_t rows, std::int64_t steps, float alpha,
+                         std::int64_t columns)
     : rows_(a),
+      alpha_(alpha),
       in_place_(fit_in_place(a, steps, alpha, columns)),
       blocks_(rows, in_place_ ? micro::weight_rows(kStripVectors) : micro::kMaxPositions),
       steps_(steps),
       parts_(ceil_div(steps, kSumLength)),
       most_steps_(ceil_div(steps, parts_)),
-      step_pitch_(ceil_div(rows, blocks_.count)),
-      packed_(in_place_ ? 0 : static_cast<std::size_t>(parts_ * blocks_.count * block_size())) {
-  if (in_place_) {
-    list_runs();
-    return;
-  }
+      step_pitch_(ceil_div(rows, blocks_.count)) {
+  if (in_place_) list_runs();
+}
+
+void ProductRows::pack(float* to) const {
+  if (in_place_) return;
   const std::int64_t grain = ceil_div(kWorthAPiece, parts_ * block_size());
   detail::parallel_shares(blocks_.count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; b += kMostTogether)
-      pack(b, std::min(b + kMostTogether, end), alpha);
+      pack_blocks(b, std::min(b + kMostTogether, end), to);
   });
 }
 
-void PackedRows::pack(std::int64_t first, std::int64_t last, float alpha) {
+void ProductRows::pack_blocks(std::int64_t first, std::int64_t last, float* to) const {
   for (std::int64_t part = 0; rows_.stride == 1 && part < parts_; ++part) {
     StepCopies copies(last - first);
     for (std::int64_t b = first; b < last; ++b)
       copies.add(rows_.from(blocks_.begin(b)).data, std::min(kLanes, blocks_.rows - blocks_.begin(b)),
-                 packed_block(part, b), step_pitch_, kLanes);
+                 to + offset(part, b), step_pitch_, kLanes);
     copies.run(rows_, first_step(part), steps(part));
   }
   // A row's parts follow one another.
   for (std::int64_t b = first; b < last; ++b)
     for (std::int64_t part = 0; part < parts_; ++part) {
-      float* to = packed_block(part, b);
+      float* block = to + offset(part, b);
       if (rows_.stride != 1)
-        turn_lanes(rows_.from(blocks_.begin(b)), first_step(part), steps(part), height(b), step_pitch_, to);
-      for (std::int64_t k = 0; alpha != 1 && k < steps(part) * step_pitch_; ++k) to[k] *= alpha;
+        turn_lanes(rows_.from(blocks_.begin(b)), first_step(part), steps(part), height(b), step_pitch_,
+                   block);
+      for (std::int64_t k = 0; alpha_ != 1 && k < steps(part) * step_pitch_; ++k) block[k] *= alpha_;
     }
 }
 
-void PackedRows::list_runs() {
+void ProductRows::list_runs() {
   runs_.resize(static_cast<std::size_t>(parts_));
   for (std::int64_t part = 0; part < parts_; ++part)
     for (std::int64_t at = 0, some = 0; at < steps(part); at += some) {

@@ -1,6 +1,5 @@
 #include <evenkeel/core/kernels/gemm_blocks.h>
 #include <evenkeel/core/kernels/gemm_packed.h>
-#include <evenkeel/core/kernels/transpose.h>
 
 namespace evenkeel::kernels {
 
@@ -17,30 +16,6 @@ bool turning_pays(bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k) 
   constexpr std::int64_t kLeastColumns = 32, kLeastRows = 8, kLeastSteps = 64, kLeastProducts = 1 << 16;
   return trans_b && !fills_vectors(n) && fills_vectors(m) && m >= kLeastColumns && n >= kLeastRows &&
          m * n * k >= kLeastProducts && k >= kLeastSteps;
-}
-
-/// c = the n rows of `turned` as columns, plus what c starts from.
-void turn_back(std::int64_t m, std::int64_t n, const float* turned, const GemmStart<float>& start, float* c,
-               std::int64_t ldc) {
-  using S = Simd<float>;
-  constexpr std::int64_t kLanes = S::kLanes, kWorthAPiece = 1 << 14;
-  detail::parallel_shares(
-      m, ceil_div(kWorthAPiece, n),
-      [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; i += kLanes)
-          for (std::int64_t j = 0; j < n; j += kLanes) {
-            float block[kLanes * kLanes];
-            const std::int64_t rows = std::min(end - i, kLanes), count = std::min(n - j, kLanes);
-            transpose_to_lanes(turned + j * m + i, m, rows, static_cast<int>(count), block, kLanes);
-            for (std::int64_t r = 0; r < rows; ++r) {
-              S::Vector sums = S::load(block + r * kLanes);
-              if (start.factor != 0)
-                sums += start.factor * S::load_between(start.data + (i + r) * start.row + j, 0, 0, count);
-              S::store_some(c + (i + r) * ldc + j, sums, count);
-            }
-          }
-      },
-      kLanes);
 }
 
 }  // namespace
@@ -63,21 +38,16 @@ void gemm_packed(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std
                  const GemmStart<float>& start, float* c, std::int64_t ldc) {
   const Operand rows_of_a{a, trans_a ? lda : 1, trans_a ? 1 : lda};
   const Operand columns_of_b{b, trans_b ? 1 : ldb, trans_b ? ldb : 1};
-  if (turning_pays(trans_b, m, n, k)) {
-    detail::Workspace<float> turned(static_cast<std::size_t>(m * n));
-    multiply_packed(PackedRows(columns_of_b, n, k, alpha), m,
-                    MatrixColumns{rows_of_a, turned.data(), m, false});
-    return turn_back(m, n, turned.data(), start, c, ldc);
-  }
-  const PackedRows rows(rows_of_a, m, k, alpha, n);
-  if (start.data != c) {
-    multiply_packed(rows, n, MatrixColumns{columns_of_b, c, ldc, false, start.data});
-    return;
-  }
-  if (start.factor != 0 && start.factor != 1)
+  const bool turned = turning_pays(trans_b, m, n, k);
+  const bool elsewhere = start.data != c, add = !elsewhere && start.factor != 0;
+  const float* bias = elsewhere ? start.data : nullptr;
+  if (add && start.factor != 1)
     for (std::int64_t i = 0; i < m; ++i)
       for (std::int64_t j = 0; j < n; ++j) c[i * ldc + j] *= start.factor;
-  multiply_packed(rows, n, MatrixColumns{columns_of_b, c, ldc, start.factor != 0});
+  if (turned)
+    multiply(ProductRows(columns_of_b, n, k, alpha), m, TurnedColumns{{rows_of_a, c, ldc, add, bias}});
+  else
+    multiply(ProductRows(rows_of_a, m, k, alpha, n), n, MatrixColumns{columns_of_b, c, ldc, add, bias});
 }
 
 }  // namespace evenkeel::kernels

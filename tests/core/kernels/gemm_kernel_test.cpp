@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_with_every_transposition, T, FloatTypes) 
 BOOST_AUTO_TEST_CASE_TEMPLATE(parts_of_larger_matrices_leave_the_rest_alone, T, FloatTypes) {
   constexpr std::int64_t kApart = 5;
   for (const Sides s : {Sides{1, 9, 3}, Sides{9, 1, 3}, Sides{33, 47, 19}, Sides{80, 300, 130},
-                        Sides{40, 250, 200}, Sides{64, 10, 100}})
+                        Sides{40, 250, 200}, Sides{64, 10, 100}, Sides{64, 10, 1100}, Sides{200, 70, 40}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
         const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
@@ -173,9 +173,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batches_walk_or_share_their_operands, T, FloatType
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_do_not_depend_on_the_thread_count, T, FloatTypes) {
-  for (const Sides s :
-       {Sides{300, 310, 200}, Sides{310, 300, 200}, Sides{1000, 20, 300}, Sides{20, 1000, 300},
-        Sides{64, 600, 300}, Sides{240, 160, 250}, Sides{7, 600, 900}}) {
+  for (const Sides s : {Sides{300, 310, 200}, Sides{310, 300, 200}, Sides{1000, 20, 300},
+                        Sides{20, 1000, 300}, Sides{64, 600, 300}, Sides{240, 160, 250}, Sides{7, 600, 900},
+                        Sides{64, 10, 1100}, Sides{700, 70, 40}}) {
     const auto a = noise<T>(s.m * s.k, 1), b = noise<T>(s.k * s.n, 2);
     for (const bool tb : {false, true})
       check_same_bits_at_any_thread_count([&] {
