@@ -16,19 +16,22 @@ namespace {
 
 constexpr std::int64_t kPiece = 1 << 14;
 
-/// Calls f(n * channels + c) for each row of x (batch * channels, size), several rows a piece.
+/// A row of x (batch * channels, size).
+struct Row {
+  std::int64_t index, channel, statistic;
+};
+
+/// Calls f(row) for each row of x, several rows a piece.
 template <class F>
 void each_row(const NormGeometry& g, F&& f) {
   const std::int64_t grain = std::max<std::int64_t>(1, kPiece / std::max<std::int64_t>(g.size, 1));
   detail::parallel_shares(g.batch * g.channels, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) f(row);
+    for (std::int64_t row = begin, channel = begin % g.channels; row < end; ++row, ++channel) {
+      if (channel == g.channels) channel = 0;
+      const bool alone = g.groups == g.channels;
+      f(Row{row, channel, g.groups == 0 ? channel : alone ? row : row / g.rows()});
+    }
   });
-}
-
-std::int64_t statistic_of(const NormGeometry& g, std::int64_t row) {
-  const std::int64_t channel = row % g.channels;
-  if (g.groups == 0) return channel;
-  return row / g.channels * g.groups + channel / (g.channels / g.groups);
 }
 
 /// Calls f(row) for the rows of statistic s, in order.
@@ -49,8 +52,15 @@ void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
   const detail::FlushDenormals flush;
   if (norm_columns_pay(g)) return column_moments(g, x, mean, variance);
   const std::int64_t rows = g.batch * g.channels;
+  if (g.groups == g.channels)
+    return each_row(g, [&](const Row& row) {
+      const Moments of_row = moments_of(x + row.index * g.size, g.size);
+      mean[row.index] = static_cast<T>(of_row.mean);
+      variance[row.index] = static_cast<T>(of_row.variance());
+    });
   detail::Workspace<Moments> partial(static_cast<std::size_t>(rows));
-  each_row(g, [&](std::int64_t row) { partial.data()[row] = moments_of(x + row * g.size, g.size); });
+  each_row(g,
+           [&](const Row& row) { partial.data()[row.index] = moments_of(x + row.index * g.size, g.size); });
   // Rows are equally long: what varies within them, and their means about their own mean.
   const auto of_row = 1 / static_cast<double>(std::max<std::int64_t>(g.size, 1));
   const auto of_statistic = 1 / static_cast<double>(std::max<std::int64_t>(g.rows(), 1));
@@ -70,9 +80,12 @@ void moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
 
 template <class T>
 void reciprocal_std(std::int64_t count, const T* variance, double eps, T* rstd) {
-  const detail::FlushDenormals flush;
-  for (std::int64_t i = 0; i < count; ++i)
-    rstd[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance[i]) + eps));
+  constexpr std::int64_t kGrain = 1 << 12;
+  detail::parallel_shares(count, kGrain, [=](std::int64_t begin, std::int64_t end) {
+#pragma GCC ivdep
+    for (std::int64_t i = begin; i < end; ++i)
+      rstd[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance[i]) + eps));
+  });
 }
 
 namespace {
@@ -82,9 +95,9 @@ template <class T>
 struct Line {
   T center, scale, shift, slope;
 
-  Line(const NormGeometry& g, std::int64_t row, const T* mean, const T* rstd, const T* weight, const T* bias,
+  Line(const Row& row, const T* mean, const T* rstd, const T* weight, const T* bias,
        const NormActivation<T>& then) {
-    const std::int64_t s = statistic_of(g, row), c = row % g.channels;
+    const std::int64_t s = row.statistic, c = row.channel;
     center = mean[s];
     scale = weight != nullptr ? rstd[s] * weight[c] : rstd[s];
     shift = bias != nullptr ? bias[c] : T(0);
@@ -102,10 +115,10 @@ class AllLines {
            const NormActivation<T>& then)
       : columns_(g.channels * g.size), values_(static_cast<std::size_t>(4 * columns_)) {
     for (std::int64_t c = 0; c < g.channels; ++c) {
-      const Line line(g, c, mean, rstd, weight, bias, then);
+      const Line line(Row{c, c, c}, mean, rstd, weight, bias, then);
       T* to = values_.data() + c * g.size;
       for (const T value : {line.center, line.scale, line.shift, line.slope}) {
-        std::fill_n(to, g.size, value);
+        for (std::int64_t i = 0; i < g.size; ++i) to[i] = value;
         to += columns_;
       }
     }
@@ -137,10 +150,10 @@ void normalize_forward(const NormGeometry& g, const T* x, const T* mean, const T
   using Kind = typename NormActivation<T>::Kind;
   if (norm_columns_pay(g))
     return column_forward(g, AllLines(g, mean, rstd, weight, bias, then).lines(), x, y, then.kind);
-  each_row(g, [&](std::int64_t row) {
-    const Line line(g, row, mean, rstd, weight, bias, then);
-    const T* in = x + row * g.size;
-    T* out = y + row * g.size;
+  each_row(g, [&](const Row& row) {
+    const Line line(row, mean, rstd, weight, bias, then);
+    const T* in = x + row.index * g.size;
+    T* out = y + row.index * g.size;
     const auto write = [&](auto activate) {
       map_range(
           0, g.size, [=](std::int64_t i) { out[i] = activate(line(in[i])); }, in, out);
@@ -167,35 +180,35 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
   const auto rows = static_cast<std::size_t>(items * g.channels);
   detail::Workspace<GradientSums> sums(rows);
   detail::Workspace<double> slope_sums(gslope != nullptr ? rows : 0);
-  const auto sum_row = [&](std::int64_t row) {
-    const T* in = x + row * g.size;
-    const T* out = gy + row * g.size;
-    const Line line(g, row, mean, rstd, weight, bias, then);
+  const auto line_of = [&](const Row& row) { return Line(row, mean, rstd, weight, bias, then); };
+  const auto sum_row = [&](const Row& row, const Line<T>& line) {
+    const T* in = x + row.index * g.size;
+    const T* out = gy + row.index * g.size;
     with_gradient(then, line, [&](auto gradient) {
-      sums.data()[row] = gradient_sums(
+      sums.data()[row.index] = gradient_sums(
           in, [=](auto read) { return gradient(read(in), read(out)); }, g.size, line.center, in, out);
     });
-    sums.data()[row].product *= static_cast<double>(rstd[statistic_of(g, row)]);
+    sums.data()[row.index].product *= static_cast<double>(rstd[row.statistic]);
     if (gslope != nullptr)
-      slope_sums.data()[row] = static_cast<double>(vector_sums<T, 1>(0, g.size, [=](auto read) {
+      slope_sums.data()[row.index] = static_cast<double>(vector_sums<T, 1>(0, g.size, [=](auto read) {
         const auto z = line(read(in));
         return std::array{read(out) * (z > T(0) ? typename Simd<T>::Vector{} : z)};
       })[0]);
   };
   // gx = rstd * (w gy - mean(w gy) - normalised x * mean(w gy * normalised x)), means over the statistic: as
   // scale * gy - slope * (x - center) - level.
-  const auto add_share = [&](std::int64_t row, GradientSums& means) {
-    const T of_channel = weight != nullptr ? weight[row % g.channels] : T(1);
-    means.add(sums.data()[row], static_cast<double>(of_channel) / static_cast<double>(g.elements()));
+  const double of_element = 1 / static_cast<double>(g.elements());
+  const auto add_share = [&](std::int64_t row, std::int64_t channel, GradientSums& means) {
+    const T of_channel = weight != nullptr ? weight[channel] : T(1);
+    means.add(sums.data()[row], static_cast<double>(of_channel) * of_element);
   };
-  const auto apply = [&](std::int64_t row, const GradientSums& means) {
-    const Line line(g, row, mean, rstd, weight, bias, then);
-    const T r = rstd[statistic_of(g, row)];
+  const auto apply = [&](const Row& row, const Line<T>& line, const GradientSums& means) {
+    const T r = rstd[row.statistic];
     const T slope = r * r * static_cast<T>(means.product);
     const T level = r * static_cast<T>(means.gradient);
-    const T* in = x + row * g.size;
-    const T* out = gy + row * g.size;
-    T* to = gx + row * g.size;
+    const T* in = x + row.index * g.size;
+    const T* out = gy + row.index * g.size;
+    T* to = gx + row.index * g.size;
     with_gradient(then, line, [&](auto gradient) {
       const auto value = [=](std::int64_t i) {
         return line.scale * gradient(in[i], out[i]) - slope * (in[i] - line.center) - level;
@@ -223,7 +236,7 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
           levels(static_cast<std::size_t>(columns));
       for (std::int64_t c = 0; c < g.channels; ++c) {
         GradientSums means;
-        if (from_input) add_share(c, means);
+        if (from_input) add_share(c, c, means);
         std::fill_n(slopes.data() + c * g.size, g.size, rstd[c] * rstd[c] * static_cast<T>(means.product));
         std::fill_n(levels.data() + c * g.size, g.size, rstd[c] * static_cast<T>(means.gradient));
       }
@@ -231,21 +244,24 @@ void normalize_backward(const NormGeometry& g, bool from_input, const T* x, cons
     }
   } else if (from_input && gx != nullptr && g.groups == g.channels) {
     // Each row has its own statistic: done with while it is in the cache.
-    each_row(g, [&](std::int64_t row) {
-      sum_row(row);
+    each_row(g, [&](const Row& row) {
+      const Line line = line_of(row);
+      sum_row(row, line);
       GradientSums means;
-      add_share(row, means);
-      apply(row, means);
+      add_share(row.index, row.channel, means);
+      apply(row, line, means);
     });
   } else {
-    if (takes_sums) each_row(g, sum_row);
+    if (takes_sums) each_row(g, [&](const Row& row) { sum_row(row, line_of(row)); });
     if (gx != nullptr) {
       detail::Workspace<GradientSums> means(static_cast<std::size_t>(g.statistics()));
       for (std::int64_t s = 0; s < g.statistics(); ++s) {
         means.data()[s] = GradientSums{};
-        if (from_input) rows_of_statistic(g, s, [&](std::int64_t row) { add_share(row, means.data()[s]); });
+        if (from_input)
+          rows_of_statistic(g, s,
+                            [&](std::int64_t row) { add_share(row, row % g.channels, means.data()[s]); });
       }
-      each_row(g, [&](std::int64_t row) { apply(row, means.data()[statistic_of(g, row)]); });
+      each_row(g, [&](const Row& row) { apply(row, line_of(row), means.data()[row.statistic]); });
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 namespace evenkeel::kernels {
 
@@ -43,9 +44,12 @@ void channel_sums(const NormGeometry& g, double* totals, Add&& add) {
     double* sums = partial.data() + k * columns;
     for (std::int64_t chunk = 1; chunk < chunks; ++chunk)
       for (std::int64_t i = 0; i < columns; ++i) sums[i] += sums[chunk * kSums * columns + i];
+    if (g.size == 1) {
+      std::copy_n(sums, g.channels, totals + k * g.channels);
+      continue;
+    }
     for (std::int64_t c = 0; c < g.channels; ++c)
-      totals[k * g.channels + c] =
-          sum_lanes<double>(g.size, [from = sums + c * g.size](std::int64_t i) { return from[i]; });
+      totals[k * g.channels + c] = std::accumulate(sums + c * g.size, sums + (c + 1) * g.size, 0.0);
   }
 }
 
@@ -85,7 +89,7 @@ void column_moments(const NormGeometry& g, const T* x, T* mean, T* variance) {
   detail::Workspace<double> center(static_cast<std::size_t>(g.channels * g.size));
   for (std::int64_t c = 0; c < g.channels; ++c) {
     mean[c] = static_cast<T>(totals[c] * inverse);
-    std::fill_n(center.data() + c * g.size, g.size, totals[c] * inverse);
+    for (std::int64_t i = 0; i < g.size; ++i) center.data()[c * g.size + i] = totals[c] * inverse;
   }
   channel_sums<1>(
       g, totals.data(),
