@@ -4,6 +4,8 @@
 
 namespace evenkeel::kernels {
 
+enum class DepthwisePass { forward, input_grad, weight_grad };
+
 /// Whether every channel is convolved by itself, enough planes are there to share out, and the last axis's
 /// stride is one or two, or more where depthwise_by_lanes().
 template <class T>

@@ -158,9 +158,11 @@ void run_blocks(const ConvGeometry& g, bool turned, const T* source, const T* w,
   const Plan<T> plan(g, turned);
   const std::int64_t weights = plan.all_taps * S::kLanes, results = product(plan.target);
   detail::Workspace<T> packed(static_cast<std::size_t>(plan.blocks * weights));
-  for (std::int64_t block = 0; block < plan.blocks; ++block)
-    transpose_to_lanes(w + block * weights, plan.all_taps, plan.all_taps, static_cast<int>(plan.some(block)),
-                       packed.data() + block * weights, S::kLanes);
+  detail::parallel_shares(plan.blocks, depthwise_grain(weights), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block)
+      transpose_to_lanes(w + block * weights, plan.all_taps, plan.all_taps,
+                         static_cast<int>(plan.some(block)), packed.data() + block * weights, S::kLanes);
+  });
   const std::int64_t grain = depthwise_grain(results * plan.all_taps * S::kLanes);
   detail::parallel_shares(g.batch * plan.blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> scratch(plan);
@@ -231,25 +233,28 @@ void block_weights(const Plan<T>& plan, const std::vector<ScratchVector<Meeting>
 
 /// By estimates of both ways, in multiply-adds of vectors for the planes of a vector of channels.
 template <class T>
-bool depthwise_by_lanes(const ConvGeometry& g, bool weights) {
-  constexpr std::int64_t kLanes = Simd<T>::kLanes;
+bool depthwise_by_lanes(const ConvGeometry& g, DepthwisePass pass) {
+  constexpr std::int64_t kLanes = Simd<T>::kLanes, kManyBlocks = 8;
   constexpr std::int64_t kNearBytes = 32 << 10, kMostBytes = 256 << 10;
   constexpr std::int64_t kNearCell = 8, kFarCell = 12;  // transposed, there and back
   constexpr std::int64_t kVector = 8, kPlaneRow = 2, kRow = 60;
-  if (g.groups < kLanes || g.stride[g.rank - 1] > kMaxLanesStep) return false;
-  const Sizes3 out = as_volume(g.rank, g.out, 1);
-  const std::int64_t outs = product(out), in = product(as_volume(g.rank, g.in, 1));
+  constexpr std::int64_t kSplitVector = 9;  // of cells that are taken apart
+  const std::int64_t blocks = ceil_div(g.groups, kLanes), stride = g.stride[g.rank - 1];
+  if ((g.groups < kLanes && g.batch < kManyBlocks) || stride > kMaxLanesStep) return false;
+  const Sizes3 out = as_volume(g.rank, g.out, 1), in = as_volume(g.rank, g.in, 1);
+  const std::int64_t outs = product(out), cells = product(in);
   const std::int64_t taps = product(as_volume(g.rank, g.kernel, 1));
-  const std::int64_t bytes = std::max(in, outs) * kVectorBytes;
+  const std::int64_t bytes = std::max(cells, outs) * kVectorBytes;
   if (bytes > kMostBytes) return false;
-  const std::int64_t lanes = outs * taps + (in + outs) * (bytes > kNearBytes ? kFarCell : kNearCell);
-  const std::int64_t step =
-      g.stride[g.rank - 1] == 1 ? 1 : 3;  // vectors of cells that lie apart are shuffled
-  const std::int64_t row =
-      ceil_div(out[2], kLanes) * (taps * step + kVector) + (depthwise_by_planes<T>(g) ? kPlaneRow : kRow);
-  const double gain = static_cast<double>(out[0] * out[1] * row * g.groups) /
-                      static_cast<double>(lanes * ceil_div(g.groups, kLanes));
-  return gain * (weights ? 1.5 : 1.0) > 1;
+  const std::int64_t lanes = outs * taps + (cells + outs) * (bytes > kNearBytes ? kFarCell : kNearCell);
+  const bool planes = depthwise_by_planes<T>(g, pass);
+  const std::int64_t step = planes || stride == 1 ? 1 : 3;  // cells that lie apart are shuffled for each tap
+  const std::int64_t row = ceil_div(out[2], kLanes) * (taps * step + kVector) + (planes ? kPlaneRow : kRow);
+  const std::int64_t split =
+      planes && stride > 1 ? in[0] * in[1] * ceil_div(in[2], kLanes) * kSplitVector : 0;
+  const double gain =
+      static_cast<double>((out[0] * out[1] * row + split) * g.groups) / static_cast<double>(lanes * blocks);
+  return gain * (pass == DepthwisePass::weight_grad ? 1.5 : 1.0) > 1;
 }
 
 template <class T>
@@ -298,7 +303,7 @@ void depthwise_lanes_weight_grad(const ConvGeometry& g, const T* x, const T* gy,
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                 \
-  template bool depthwise_by_lanes<T>(const ConvGeometry&, bool);                               \
+  template bool depthwise_by_lanes<T>(const ConvGeometry&, DepthwisePass);                      \
   template void depthwise_lanes_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
   template void depthwise_lanes_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
   template void depthwise_lanes_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);

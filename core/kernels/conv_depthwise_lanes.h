@@ -1,15 +1,15 @@
 #pragma once
 
-#include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_depthwise.h>
 
 namespace evenkeel::kernels {
 
 inline constexpr int kMaxLanesStep = 4;  ///< stride of the last axis
 
-/// Whether a depthwise convolution runs with a vector's lanes as channels: enough of them, on planes too
-/// narrow to fill vectors with neighbouring positions. The gradient of the `weights` gains from it earlier.
+/// Whether a pass of a depthwise convolution runs with a vector's lanes as channels: enough of them, on
+/// planes too narrow to fill vectors with neighbouring positions.
 template <class T>
-bool depthwise_by_lanes(const ConvGeometry& g, bool weights);
+bool depthwise_by_lanes(const ConvGeometry& g, DepthwisePass pass);
 
 /// As conv_forward(), conv_input_grad() and conv_weight_grad(), where depthwise_by_lanes(): planes of
 /// neighbouring channels are transposed, so that a vector holds one cell of each.

@@ -15,39 +15,67 @@ namespace {
 
 constexpr std::int64_t kFrameBytes = 256 << 10;
 
-/// A plane of cells in a frame of zeros, wide enough for whole vectors of results: result r reads cells
-/// r + offset[tap].
+/// A plane of cells in a frame of zeros, wide enough for whole vectors of results: result r of row h reads
+/// cells r + h * row_step() + offset[tap]. With a stride, cells whose places in a row differ by it are
+/// neighbours: the even ones are a frame, the odd ones another behind it.
 template <class T>
 struct Frame {
   using S = Simd<T>;
 
-  /// With `turned`, results are the cells and read the outs.
+  /// With `turned`, which needs unit strides, results are the cells and read the outs.
   Frame(const ConvGeometry& g, bool turned) {
     const Correlation c = forward_correlation(g);
     source = turned ? c.out : c.source;
     target = turned ? c.source : c.out;
+    step = c.step;
     std::array<std::vector<std::int64_t>, 3> at = c.at;
     for (int axis = 0; axis < 3; ++axis) {
       for (std::int64_t& shift : at[axis]) shift = turned ? -shift : shift;
       const auto [least, most] = std::minmax_element(at[axis].begin(), at[axis].end());
       low[axis] = *least;
-      size[axis] = target[axis] + *most - *least;
+      size[axis] = (target[axis] - 1) * step[axis] + 1 + *most - *least;
     }
-    size[2] += ceil_div(target[2], S::kLanes) * S::kLanes - target[2];
+    size[2] = ceil_div(target[2], S::kLanes) * S::kLanes + (size[2] - 1) / step[2] + 1 - target[2];
     for (const std::int64_t d : at[0])
       for (const std::int64_t h : at[1])
         for (const std::int64_t w : at[2])
-          offset.push_back(((d - low[0]) * size[1] + h - low[1]) * size[2] + w - low[2]);
+          offset.push_back((w - low[2]) % step[2] * part() + ((d - low[0]) * size[1] + h - low[1]) * size[2] +
+                           (w - low[2]) / step[2]);
   }
 
   std::int64_t taps() const { return static_cast<std::int64_t>(offset.size()); }
-  /// Elements of the frame and of what a copied row may write beyond its end.
-  std::int64_t cells() const { return product(size) + S::kLanes; }
+  /// Elements of the even or of the odd cells, and of what a copied row may write beyond its end.
+  std::int64_t part() const { return product(size) + S::kLanes; }
+  std::int64_t cells() const { return step[2] * part(); }
+  std::int64_t row_step() const { return step[1] * size[2]; }
 
   /// Copies a plane into a frame that was zero, or held another plane.
   void fill(const T* plane, T* frame) const {
     // A copied row ends in zeros, which may go beyond its end.
-    const RowCopy<T> row(std::min(source[2], low[2] + size[2]), low[2], 1, size[2]);
+    const std::int64_t end = std::min(source[2], low[2] + size[2] * step[2]);
+    if (step[2] == 1) return fill_rows(RowCopy<T>(end, low[2], 1, size[2]), plane, frame);
+    RowSplit<T, 2> split(end, low[2], size[2]);
+    split.want(0, 0);
+    split.want(1, part());
+    fill_rows(split, plane, frame);
+  }
+
+  /// Calls f(first result in the target plane, its cell in the frame) for every `some`-th row of results, and
+  /// the number of rows up to the next.
+  template <class F>
+  void each_rows(std::int64_t some, F&& f) const {
+    for (std::int64_t d = 0; d < target[0]; ++d)
+      for (std::int64_t h = 0; h < target[1]; h += some)
+        f((d * target[1] + h) * target[2], d * step[0] * size[1] * size[2] + h * row_step(),
+          std::min(some, target[1] - h));
+  }
+
+  Sizes3 source, target, step, size, low;
+  std::vector<std::int64_t> offset;
+
+ private:
+  template <class Row>
+  void fill_rows(const Row& row, const T* plane, T* frame) const {
     const IndexRange deep = inside(size[0], 1, low[0], source[0]),
                      high = inside(size[1], 1, low[1], source[1]);
     for (std::int64_t d = deep.begin; d < deep.end; ++d)
@@ -55,18 +83,6 @@ struct Frame {
         row.copy(plane + ((d + low[0]) * source[1] + h + low[1]) * source[2], product(source),
                  frame + (d * size[1] + h) * size[2]);
   }
-
-  /// Calls f(first result in the target plane, its cell in the frame) for every `step`-th row of results, and
-  /// the number of rows up to the next.
-  template <class F>
-  void each_rows(std::int64_t step, F&& f) const {
-    for (std::int64_t d = 0; d < target[0]; ++d)
-      for (std::int64_t h = 0; h < target[1]; h += step)
-        f((d * target[1] + h) * target[2], (d * size[1] + h) * size[2], std::min(step, target[1] - h));
-  }
-
-  Sizes3 source, target, size, low;
-  std::vector<std::int64_t> offset;
 };
 
 /// A block of results: kRows rows of kVectors vectors, of which `count` columns are to be stored.
@@ -77,7 +93,7 @@ void result_block(const Frame<T>& frame, const T* from, const T* w, T start, boo
   typename S::Vector sum[kRows][kVectors];
   for (auto& row : sum)
     for (auto& s : row) s = start - typename S::Vector{};
-  const std::int64_t pitch = frame.size[2], taps = frame.taps();
+  const std::int64_t pitch = frame.row_step(), taps = frame.taps();
   for (std::int64_t tap = 0; tap < taps; ++tap) {
     const T* cells = from + frame.offset[tap];
 #pragma GCC unroll 4
@@ -164,12 +180,12 @@ void weight_plane(const Frame<T>& frame, const T* framed, const T* gradient, T* 
 }  // namespace
 
 template <class T>
-bool depthwise_by_planes(const ConvGeometry& g) {
+bool depthwise_by_planes(const ConvGeometry& g, DepthwisePass pass) {
+  const bool turned = pass == DepthwisePass::input_grad;
   const Sizes3 stride = as_volume(g.rank, g.stride, 1), out = as_volume(g.rank, g.out, 1),
                in = as_volume(g.rank, g.in, 1);
-  if (product(stride) != 1 || std::min(out[1], in[1]) < 2) return false;
-  const std::int64_t largest = std::max(Frame<T>(g, false).cells(), Frame<T>(g, true).cells());
-  return largest * static_cast<std::int64_t>(sizeof(T)) <= kFrameBytes;
+  if (stride[2] > 2 || (turned && product(stride) != 1) || std::min(out[1], in[1]) < 2) return false;
+  return Frame<T>(g, turned).cells() * static_cast<std::int64_t>(sizeof(T)) <= kFrameBytes;
 }
 
 template <class T>
@@ -196,7 +212,7 @@ void depthwise_planes_weight_grad(const ConvGeometry& g, const T* x, const T* gy
 }
 
 #define EVENKEEL_INSTANTIATE(T)                                                                  \
-  template bool depthwise_by_planes<T>(const ConvGeometry&);                                     \
+  template bool depthwise_by_planes<T>(const ConvGeometry&, DepthwisePass);                      \
   template void depthwise_planes_forward(const ConvGeometry&, const T*, const T*, const T*, T*); \
   template void depthwise_planes_input_grad(const ConvGeometry&, const T*, const T*, T*, T);     \
   template void depthwise_planes_weight_grad(const ConvGeometry&, const T*, const T*, T*, T);

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <evenkeel/core/kernels/conv.h>
+#include <evenkeel/core/kernels/conv_depthwise.h>
 
 namespace evenkeel::kernels {
 
-/// Whether a depthwise convolution runs by planes: unit strides, several rows, and a padded plane that stays
-/// in the L2 cache.
+/// Whether a pass of a depthwise convolution can run by planes: several rows, and a padded plane that stays
+/// in the L2 cache; a stride of at most 2 along the last axis, and for the input's gradient no strides.
 template <class T>
-bool depthwise_by_planes(const ConvGeometry& g);
+bool depthwise_by_planes(const ConvGeometry& g, DepthwisePass pass);
 
 /// As conv_forward(), conv_input_grad() and conv_weight_grad(), where depthwise_by_planes(): each plane is
 /// copied into a frame of zeros, in which every tap is a view at a fixed offset.

@@ -93,6 +93,8 @@ inline const std::vector<ConvCase>& cases() {
       {2, 8, 1, 1, 1, {3, 1}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
       {3, 2, 5, 5, 5, {3, 5, 18}, {2, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
       {2, 2, 4, 4, 4, {150, 500}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},
+      {2, 2, 4, 4, 4, {11, 66}, {3, 4}, {2, 2}, {1, 1}, {1, 2}, {0, -2}},
+      {3, 2, 4, 4, 4, {5, 6, 9}, {5, 3, 2}, {2, 1, 2}, {1, 2, 3}, {2, 1, 3}},
       // Depthwise by vectors of channels: rests of channels, planes of one cell and of several parts a row,
       // strides and dilations whose phases have no taps, kernels beyond the plane, even ones.
       {2, 2, 16, 16, 16, {1, 1}, {3, 3}, {1, 1}, {1, 1}, {1, 1}},

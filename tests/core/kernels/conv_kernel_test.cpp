@@ -186,10 +186,11 @@ BOOST_AUTO_TEST_CASE(every_path_gives_the_sums_over_the_window) {
       to_gw.push_back(
           {"lanes", [&](float* gw) { kernels::depthwise_lanes_weight_grad(g, x, gy, gw, 1.0f); }});
     }
-    if (is_depthwise(g) && unit) {
+    if (is_depthwise(g) && g.stride[g.rank - 1] <= 2) {
       to_y.push_back({"planes", [&](float* y) { kernels::depthwise_planes_forward(g, x, w, bias, y); }});
-      to_gx.push_back(
-          {"planes", [&](float* gx) { kernels::depthwise_planes_input_grad(g, gy, w, gx, 1.0f); }});
+      if (unit)
+        to_gx.push_back(
+            {"planes", [&](float* gx) { kernels::depthwise_planes_input_grad(g, gy, w, gx, 1.0f); }});
       to_gw.push_back(
           {"planes", [&](float* gw) { kernels::depthwise_planes_weight_grad(g, x, gy, gw, 1.0f); }});
     }
